@@ -1,0 +1,58 @@
+# make demo and make test do all the set-up on a fresh Debian 12 with Swift 6.3.
+
+LIBRARIES := pkg-config libmicrohttpd-dev libsqlite3-dev libyaml-dev zlib1g-dev libsimdjson-dev \
+	libcurl4-openssl-dev libssl-dev tzdata
+PEERS := prometheus sqlite3 python3 python3-venv
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help demo test build format lint clean libraries peers
+
+help: ## lists what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: libraries ## builds and runs a simulated company; Ctrl-C stops it
+	swift build -c release --product costgauge
+	.build/release/costgauge demo
+
+test: libraries peers ## runs all tests, with the real Prometheus and friends
+	swift build --build-tests
+	COSTGAUGE_REQUIRE_PEERS=1 swift test --skip-build
+
+build: libraries ## builds .build/release/costgauge
+	swift build -c release --product costgauge
+
+format: ## formats the sources
+	swift format -i -r Package.swift Sources Tests
+
+lint: ## checks the format
+	swift format lint --strict -r Package.swift Sources Tests
+
+clean: ## removes what was built
+	rm -rf .build
+
+# Installs what is missing, and says so before it does.
+define install
+	@missing=""; \
+	for package in $(1); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "please install:$$missing"; exit 1; }; \
+	  echo "installing$$missing"; \
+	  $(SUDO) apt-get update -q && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+endef
+
+libraries:
+	@command -v swift >/dev/null || { echo "Swift 6.3 is needed: https://www.swift.org/install/linux/"; exit 1; }
+	$(call install,$(LIBRARIES))
+
+peers: .build/peers/installed
+	$(call install,$(PEERS))
+
+.build/peers/installed: Tests/requirements.txt
+	$(call install,$(PEERS))
+	python3 -m venv .build/peers
+	.build/peers/bin/pip install -q -r Tests/requirements.txt
+	touch $@

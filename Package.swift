@@ -1,0 +1,157 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Targets stand in the order the data walks; each names the rooms below it, so imports run one way.
+// Sources/README.md is the map.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+/// Tests use Foundation and processes freely; only the language's own checks hold there.
+let testing: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func test(
+    _ room: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: "\(room)Tests",
+        dependencies: [.byName(name: room), "TestSupport"] + dependencies,
+        exclude: exclude,
+        swiftSettings: testing
+    )
+}
+
+let package = Package(
+    name: "costgauge",
+    products: [.executable(name: "costgauge", targets: ["costgauge"])],
+    targets: [
+        // C modules: each is imported by exactly one wrapper.
+        .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // C++, so Swift sees a shim; a missing simdjson is named by an #error in it.
+        .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
+
+        // Wrappers.
+        room("HTTPServer", ["CMicroHTTPD"]),
+        room("HTTPClient", ["CCurl", "Threading"]),
+        room("Crypto", ["CCrypto"]),
+        room("SQLite", ["CSQLite"]),
+        room("YAML", ["CYAML"]),
+        room("JSON", ["CSimdJSON"]),
+        room("Gzip", ["CZlib"]),
+
+        // Below every room.
+        room("Wire"),
+        room("Usage", ["Wire", "JSON"]),
+        room("Aggregation", ["JSON", "Usage", "Wire"]),
+        room("Threading"),
+        room("TimeZones", ["Wire"]),
+        room("Logging", ["Usage", "Wire"]),
+        room("Store", ["SQLite"]),
+
+        // The rooms, in the order in which the data walks.
+        room("SelfMetrics", ["Usage"]),
+        room("Intake", ["JSON", "SelfMetrics", "Usage", "Wire"]),
+        .target(name: "PriceData", exclude: ["prices.csv"]),
+        room("Pricing", ["PriceData", "Usage", "Wire"]),
+        room(
+            "Ledger",
+            [
+                "Aggregation", "JSON", "Logging", "SQLite", "SelfMetrics", "Store", "Threading",
+                "Usage", "Wire",
+            ]),
+        room(
+            "Budgets",
+            [
+                "Aggregation", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage", "Wire",
+            ]),
+        room("Alerts", ["Budgets", "JSON", "Ledger", "SQLite", "SelfMetrics", "Usage", "Wire"]),
+        room("Exposition", ["Aggregation", "Gzip", "Ledger", "SelfMetrics", "Usage", "Wire"]),
+        room(
+            "API",
+            [
+                "Exposition", "Gzip", "HTTPServer", "Intake", "Ledger", "SelfMetrics", "Threading",
+                "Usage", "Wire",
+            ]),
+
+        // Above every room.
+        room(
+            "Configuration",
+            ["Aggregation", "HTTPServer", "Ledger", "Logging", "Store", "Usage", "YAML"]),
+        room(
+            "Sidecar",
+            [
+                "API", "Configuration", "Exposition", "Gzip", "HTTPServer", "Intake", "Ledger",
+                "Logging", "Pricing", "SQLite", "SelfMetrics", "Store", "Threading", "Usage",
+                "Wire", "YAML",
+            ]),
+        room("Demo", ["Usage", "Wire"]),
+        .executableTarget(
+            name: "costgauge",
+            dependencies: [
+                "Configuration", "Demo", "HTTPServer", "Ledger", "Logging", "SQLite", "Sidecar",
+                "Store", "Threading", "Usage", "Wire",
+            ],
+            swiftSettings: strict),
+
+        .target(
+            name: "TestSupport", dependencies: ["Usage"], path: "Tests/TestSupport",
+            swiftSettings: testing),
+        test("Wire"),
+        test("Crypto", ["Wire"]),
+        test("HTTPClient"),
+        test("JSON"),
+        test("Gzip"),
+        test("YAML"),
+        test("SQLite"),
+        test("Store", ["SQLite"]),
+        test("Usage", ["Wire"]),
+        test("Logging"),
+        test("Aggregation", ["Usage"]),
+        test("TimeZones"),
+        test("Intake", ["SelfMetrics", "Usage", "Wire"]),
+        test("Pricing", ["Usage", "Wire"]),
+        test(
+            "Budgets",
+            ["Aggregation", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage", "Wire"]),
+        test(
+            "Exposition",
+            [
+                "Aggregation", "Gzip", "Ledger", "Logging", "SQLite", "SelfMetrics", "Store",
+                "Usage", "Wire",
+            ]),
+        test(
+            "Configuration", ["HTTPServer", "Ledger", "Logging", "Usage", "YAML"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "TidyTests", dependencies: ["costgauge", "TestSupport"], swiftSettings: testing),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["costgauge", "Gzip", "TestSupport"],
+            swiftSettings: testing),
+        test(
+            "Ledger", ["Aggregation", "Logging", "SQLite", "SelfMetrics", "Store", "Usage", "Wire"]),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,44 @@
+internal import HTTPServer
+
+/// Keeps web pages from driving a server on loopback that asks for no token.
+///
+/// A page in a browser can send requests here. Two headers that it cannot forge give it away:
+/// `Origin` names another site, and `Host` names the attacker's own domain when DNS was rebound to
+/// 127.0.0.1.
+struct RequestGuard: Sendable {
+    /// Host names by which this server may be called, without port, lower case.
+    private let hosts: Set<String>
+
+    init(address: ListenAddress) {
+        hosts = ["localhost", "127.0.0.1", "::1", address.host]
+    }
+
+    func check(_ exchange: HTTPExchange) throws(APIError) {
+        guard let host = exchange.header("Host") else {
+            throw APIError(
+                status: 400, code: "host_missing", message: "the Host header is required")
+        }
+        guard hosts.contains(Self.name(of: host)) else {
+            throw APIError(
+                status: 403, code: "host_refused",
+                message: "Host \"\(host.prefix(100))\" is not this server; call it by "
+                    + hosts.sorted().joined(separator: ", "))
+        }
+        guard let origin = exchange.header("Origin") else { return }
+        guard origin == "http://\(host)" || origin == "https://\(host)" else {
+            throw APIError(
+                status: 403, code: "origin_refused",
+                message: "requests from the web page \"\(origin.prefix(100))\" are refused")
+        }
+    }
+
+    /// The host without its port: `[::1]:80` -> `::1`, `localhost:80` -> `localhost`.
+    private static func name(of host: String) -> String {
+        let host = host.lowercased()
+        if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
+            return String(host[host.index(after: host.startIndex)..<end])
+        }
+        guard let colon = host.firstIndex(of: ":") else { return host }
+        return String(host[..<colon])
+    }
+}

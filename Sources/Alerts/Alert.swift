@@ -1,0 +1,110 @@
+internal import JSON
+public import Usage
+internal import Wire
+
+public enum AlertKind: String, CaseIterable, Sendable {
+    case budgetThreshold = "budget_threshold"
+    case budgetBurn = "budget_burn"
+    case deliveryFailed = "delivery_failed"
+    case test
+}
+
+public enum AlertStatus: String, CaseIterable, Sendable {
+    case firing, resolved
+    /// Kept for the record; nobody was told.
+    case recorded
+}
+
+/// The budget part of an alert. Amounts live here and in texts, never in what identifies the alert.
+public struct AlertBudget: Equatable, Sendable {
+    public var name: String
+    public var scope: [Entry]
+    public var periodStart: Int64
+    public var periodEnd: Int64
+    public var limit: NanoUSD
+    public var spent: NanoUSD
+    /// As text: `0.9`; nil for alerts that are about no threshold.
+    public var threshold: String?
+    public var crossed: [String]
+    public var forecast: NanoUSD?
+    /// Unix seconds at which the pace passes the limit.
+    public var breachAt: Int64?
+
+    public struct Entry: Equatable, Sendable {
+        public let dimension: String
+        public let value: String
+
+        public init(dimension: String, value: String) {
+            self.dimension = dimension
+            self.value = value
+        }
+    }
+
+    /// In thousandths of the limit, rounded down.
+    public var utilizationMille: Int64 {
+        Int64(clamping: Int128(spent.nanos) * 1000 / Int128(max(1, limit.nanos)))
+    }
+}
+
+/// Who spends most of what an alert is about.
+public struct TopSpender: Equatable, Sendable {
+    public let dimension: String
+    public let value: String
+    public let cost: NanoUSD
+
+    public init(dimension: String, value: String, cost: NanoUSD) {
+        self.dimension = dimension
+        self.value = value
+        self.cost = cost
+    }
+}
+
+/// Something that people are told, and, later, that it is over.
+public struct Alert: Equatable, Sendable {
+    public let id: String
+    /// The same for the same cause, whatever happens in between: receivers collapse copies by it.
+    public let dedupKey: String
+    public let kind: AlertKind
+    public var status: AlertStatus
+    public let severity: Severity
+    public var title: String
+    public var summary: String
+    /// Unix nanoseconds.
+    public let startsAt: Int64
+    public var endsAt: Int64?
+    public var budget: AlertBudget?
+    /// The receiver that `deliveryFailed` is about.
+    public var receiver: String?
+
+    public init(
+        id: String, dedupKey: String, kind: AlertKind, status: AlertStatus = .firing,
+        severity: Severity, title: String, summary: String, startsAt: Int64, endsAt: Int64? = nil,
+        budget: AlertBudget? = nil, receiver: String? = nil
+    ) {
+        self.id = id
+        self.dedupKey = dedupKey
+        self.kind = kind
+        self.status = status
+        self.severity = severity
+        self.title = title
+        self.summary = summary
+        self.startsAt = startsAt
+        self.endsAt = endsAt
+        self.budget = budget
+        self.receiver = receiver
+    }
+
+    /// `budget_threshold.firing`.
+    public var type: String { "\(kind.rawValue).\(status.rawValue)" }
+
+    /// The value of a field that routes match on; nil when the alert has none such.
+    public func field(_ name: String) -> String? {
+        switch name {
+        case "kind": kind.rawValue
+        case "severity": severity.word
+        case "budget": budget?.name
+        case "receiver": receiver
+        default: budget?.scope.first { $0.dimension == name }?.value
+        }
+    }
+}

@@ -1,0 +1,185 @@
+public import Budgets
+internal import TimeZones
+internal import Usage
+internal import Wire
+
+/// The words and keys of alerts about budgets.
+public enum BudgetAlerts {
+    /// What a budget event says, or nil when it only ends an earlier alert.
+    public static func alert(_ event: BudgetEvent, id: String, now: Int64) -> Alert? {
+        switch event.kind {
+        case .crossed(let threshold, let crossed, _), .recorded(let threshold, let crossed):
+            var budget = budgetPart(event, now: now)
+            budget.threshold = threshold.text
+            budget.crossed = crossed.map(\.text)
+            var status = AlertStatus.firing
+            if case .recorded = event.kind { status = .recorded }
+            return Alert(
+                id: id, dedupKey: dedupKey(event), kind: .budgetThreshold, status: status,
+                severity: threshold.severity, title: usedTitle(event),
+                summary: usedSummary(event, budget, now: now), startsAt: now, budget: budget)
+        case .burning(let secondsLeft, _):
+            var budget = budgetPart(event, now: now)
+            budget.breachAt = now / 1_000_000_000 + secondsLeft
+            return Alert(
+                id: id, dedupKey: dedupKey(event), kind: .budgetBurn, severity: .critical,
+                title: subject(event).map { "\($0) is burning through \(event.budget.name)" }
+                    ?? "\(event.budget.name) is burning down",
+                summary: burnSummary(event, secondsLeft: secondsLeft), startsAt: now, budget: budget
+            )
+        case .resolved, .burnEnded: return nil
+        }
+    }
+
+    /// `budget_threshold/tenant-monthly/tenant=acme/2026-11/0.9`, and `/2` when it was re-armed
+    /// once.
+    public static func dedupKey(_ event: BudgetEvent) -> String {
+        let place = "\(escape(event.budget.name))/\(event.scopeText)/\(event.periodKey)"
+        func suffix(_ arm: Int) -> String { arm == 0 ? "" : "/\(arm + 1)" }
+        switch event.kind {
+        case .crossed(let threshold, _, let arm), .resolved(let threshold, let arm, _):
+            return "budget_threshold/\(place)/\(threshold.text)\(suffix(arm))"
+        case .recorded(let threshold, _): return "budget_threshold/\(place)/\(threshold.text)"
+        case .burning(_, let arm), .burnEnded(let arm): return "budget_burn/\(place)\(suffix(arm))"
+        }
+    }
+
+    /// Why an alert is over, for its resolved notification.
+    public static func resolution(_ event: BudgetEvent) -> String {
+        switch event.kind {
+        case .resolved(_, _, .periodEnded): "the period has ended"
+        case .resolved(_, _, .limitRaised):
+            "the limit is now \(MoneyText.dollars(event.limit)), of which "
+                + "\(MoneyText.dollars(event.spent)) is used"
+        case .resolved(_, _, .spendReduced):
+            "spend was corrected to \(MoneyText.dollars(event.spent))"
+        case .resolved(_, _, .reset): "the budget was reset"
+        case .resolved(_, _, .budgetRemoved): "the budget is no longer configured"
+        default: "the pace is back to what the budget allows"
+        }
+    }
+
+    private static func escape(_ name: String) -> String {
+        name.contains("/") ? name.split(separator: "/").joined(separator: "%2F") : name
+    }
+
+    private static func budgetPart(_ event: BudgetEvent, now: Int64) -> AlertBudget {
+        let forecast = Forecast(event, now: now)
+        return AlertBudget(
+            name: event.budget.name,
+            scope: event.scope.map {
+                AlertBudget.Entry(dimension: $0.dimension.description, value: $0.value)
+            },
+            periodStart: event.period.start, periodEnd: event.period.end, limit: event.limit,
+            spent: event.spent, threshold: nil, crossed: [], forecast: forecast?.amount,
+            breachAt: forecast?.breachAt)
+    }
+
+    private static func subject(_ event: BudgetEvent) -> String? {
+        event.scope.isEmpty ? nil : event.scope.map(\.value).joined(separator: " / ")
+    }
+
+    private static func usedTitle(_ event: BudgetEvent) -> String {
+        let percent = Int128(event.spent.nanos) * 100 / Int128(max(1, event.limit.nanos))
+        let used = "\(percent)% of \(event.budget.name)"
+        return subject(event).map { "\($0) has used \(used)" } ?? "\(used) is used"
+    }
+
+    private static func usedSummary(
+        _ event: BudgetEvent, _ budget: AlertBudget, now: Int64
+    ) -> String {
+        let clock = LocalClock(event)
+        var text =
+            "\(MoneyText.dollars(event.spent)) of \(MoneyText.dollars(event.limit)) \(clock.periodWord)"
+        guard let forecast = budget.forecast else { return text }
+        text += "; at this pace \(MoneyText.rough(forecast)) by \(clock.endWord)"
+        if let breachAt = budget.breachAt { text += ", over the limit \(clock.moment(breachAt))" }
+        return text
+    }
+
+    private static func burnSummary(_ event: BudgetEvent, secondsLeft: Int64) -> String {
+        let rest = NanoUSD(nanos: max(0, event.limit.nanos - event.spent.nanos))
+        let clock = LocalClock(event)
+        return "\(MoneyText.dollars(event.spent)) of \(MoneyText.dollars(event.limit)) "
+            + "\(clock.periodWord); at the present pace the remaining \(MoneyText.dollars(rest)) last "
+            + "\(duration(secondsLeft)), and the period ends \(clock.endWord)"
+    }
+
+    private static func duration(_ seconds: Int64) -> String {
+        switch seconds {
+        case ..<90: "about a minute"
+        case ..<5400: "about \((seconds + 30) / 60) minutes"
+        case ..<129_600: "about \((seconds + 1800) / 3600) hours"
+        default: "about \((seconds + 43_200) / 86_400) days"
+        }
+    }
+}
+
+/// Where the pace of the period so far leads.
+struct Forecast {
+    let amount: NanoUSD
+    /// Unix seconds; nil when the pace stays within the limit, or the limit is passed already.
+    let breachAt: Int64?
+
+    /// Nil while too little of the period has passed to tell, and after its end.
+    init?(_ event: BudgetEvent, now: Int64) {
+        let seconds = now / 1_000_000_000
+        let elapsed = seconds - event.period.start
+        let length = event.period.end - event.period.start
+        guard event.period.contains(seconds), elapsed >= max(600, length / 30) else { return nil }
+        amount = NanoUSD(
+            nanos: Int64(clamping: Int128(event.spent.nanos) * Int128(length) / Int128(elapsed)))
+        let rest = event.limit.nanos - event.spent.nanos
+        guard rest > 0, amount > event.limit else {
+            breachAt = nil
+            return
+        }
+        breachAt = seconds + Int64(Int128(rest) * Int128(elapsed) / Int128(event.spent.nanos))
+    }
+}
+
+/// Moments in the words of a budget's own clock.
+struct LocalClock {
+    private let event: BudgetEvent
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    init(_ event: BudgetEvent) { self.event = event }
+
+    var periodWord: String {
+        switch event.budget.period.kind {
+        case .hour: "this hour"
+        case .day: "today"
+        case .week: "this week"
+        case .month: "this month"
+        }
+    }
+
+    /// The last day of a month or week, the end of a day or hour.
+    var endWord: String {
+        isShort ? time(event.period.end) : date(event.period.end - 1)
+    }
+
+    /// `on 22 Nov`, or for short periods `at 14:05`.
+    func moment(_ seconds: Int64) -> String {
+        isShort ? "at " + time(seconds) : "on " + date(seconds)
+    }
+
+    private var isShort: Bool {
+        event.budget.period.kind == .hour || event.budget.period.kind == .day
+    }
+
+    private func date(_ seconds: Int64) -> String {
+        let day = floorDivide(event.budget.period.zone.local(seconds), 86_400)
+        let date = RFC3339.civil(daysSinceEpoch: Int(day))
+        return "\(date.day) \(Self.months[date.month - 1])"
+    }
+
+    private func time(_ seconds: Int64) -> String {
+        let local = event.budget.period.zone.local(seconds)
+        let minutes = (local - floorDivide(local, 86_400) * 86_400) / 60
+        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return "\(two(minutes / 60)):\(two(minutes % 60))"
+    }
+}

@@ -1,0 +1,229 @@
+internal import Aggregation
+internal import SQLite
+internal import Synchronization
+internal import Usage
+
+// Which thresholds the staged spend crosses, and what time alone changes. Both work on copies of
+// the scopes concerned and put them into the staging.
+extension BudgetEngine {
+    /// The events that the staged spend causes; their states are written.
+    func evaluate(
+        in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) -> [BudgetEvent] {
+        let book = book.withLock { $0 }
+        var changed: [[Int]: BudgetScope] = [:]
+        for table in staging.touched.indices {
+            for number in staging.touched[table] {
+                let scope = book.tables[table].scopes[number]
+                let nanos = staging.current[table][number]
+                guard book.tables[table].mayCross(scope, adding: nanos) else { continue }
+                var copy = scope
+                copy.add(nanos, in: book.tables[table].current, book.tables[table].definition)
+                changed[[table, number]] = copy
+            }
+        }
+        for (key, nanos) in staging.late {
+            let table = book.tables[key.table]
+            var copy = changed[[key.table, key.scope]] ?? table.scopes[key.scope]
+            // A scope that is evaluated for a late event takes its current spend along.
+            if changed[[key.table, key.scope]] == nil, key.scope < staging.current[key.table].count
+            {
+                copy.add(
+                    staging.current[key.table][key.scope], in: table.current, table.definition)
+            }
+            if copy.index(of: key.period) == nil {
+                copy.insert(try stored(key.period, of: copy, table, in: database))
+            }
+            copy.add(nanos, in: key.period, table.definition)
+            changed[[key.table, key.scope]] = copy
+        }
+        var events: [BudgetEvent] = []
+        var tables = try BudgetTables(database)
+        for (key, scope) in changed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            var scope = scope
+            for period in scope.periods.map(\.period) {
+                events += try evaluate(
+                    &scope, period, book.tables[key[0]], .spendReduced, &tables, now: now)
+            }
+            staging.scopes.append((key[0], key[1], scope))
+        }
+        return events
+    }
+
+    /// A period that is not in memory, as it is stored: for an event that comes days late.
+    private func stored(
+        _ period: Period, of scope: BudgetScope, _ table: BudgetTable,
+        in database: borrowing Database
+    ) throws(SQLiteError) -> PeriodSpend {
+        var entry = PeriodSpend(period: period, thresholdCount: table.definition.thresholds.count)
+        entry.spent = try BudgetTables.spend(
+            of: table.identity, scope: scope.text, period: period, in: database)
+        entry.states = try BudgetTables.states(
+            of: table.identity, scope: scope.text, period: period, table.definition, in: database)
+        return entry
+    }
+
+    /// Evaluates one period of a scope and writes its states when they change.
+    func evaluate(
+        _ scope: inout BudgetScope, _ period: Period, _ table: BudgetTable,
+        _ reason: ResolveReason, _ tables: inout BudgetTables, now: Int64
+    ) throws(SQLiteError) -> [BudgetEvent] {
+        guard let index = scope.index(of: period), period.start <= now / 1_000_000_000 else {
+            return []
+        }
+        let input = ThresholdMachine.Input(
+            thresholds: table.definition.thresholds, spent: scope.periods[index].spent,
+            limit: scope.limit, cooldownNanos: table.definition.cooldownNanos, now: now,
+            isNotifiable: table.isNotifiable(period, now: now), reason: reason)
+        let before = scope.periods[index].states
+        let changes = ThresholdMachine.evaluate(
+            input, &scope.periods[index].states, &scope.notifiedAt)
+        if scope.periods[index].states != before {
+            try tables.writeThresholds(table, scope, scope.periods[index])
+        }
+        return changes.map { event(.init($0, table.definition), scope, period, table) }
+    }
+
+    func event(
+        _ kind: BudgetEvent.Kind, _ scope: BudgetScope, _ period: Period, _ table: BudgetTable
+    ) -> BudgetEvent {
+        BudgetEvent(
+            kind: kind, budget: table.definition,
+            scope: table.definition.each.enumerated().map { index, dimension in
+                (dimension, names.text(scope.values[index]))
+            },
+            scopeText: scope.text, period: period, spent: scope.spend(in: period)?.spent ?? .zero,
+            limit: scope.limit)
+    }
+}
+
+// What time alone changes.
+extension BudgetEngine {
+    func passTime(
+        in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) -> [BudgetEvent] {
+        let book = book.withLock { $0 }
+        var events: [BudgetEvent] = []
+        var tables = try BudgetTables(database)
+        for (index, table) in book.tables.enumerated() {
+            var table = table
+            let isNew = now / 1_000_000_000 >= table.current.end
+            if isNew {
+                table.current = table.definition.period.period(containing: now / 1_000_000_000)
+                staging.periods.append((index, table.current))
+            }
+            for (number, scope) in table.scopes.enumerated() {
+                guard isNew || table.needsLook(scope, now: now) else { continue }
+                var copy = scope
+                events += try closeOld(&copy, table, &tables, now: now)
+                events += try evaluate(
+                    &copy, table.current, table, .spendReduced, &tables, now: now)
+                events += try evaluateBurn(&copy, number, table, &tables, now: now)
+                if copy != scope { staging.scopes.append((index, number, copy)) }
+            }
+        }
+        return events
+    }
+
+    /// Open alerts of periods that are over end.
+    private func closeOld(
+        _ scope: inout BudgetScope, _ table: BudgetTable, _ tables: inout BudgetTables, now: Int64
+    ) throws(SQLiteError) -> [BudgetEvent] {
+        var events: [BudgetEvent] = []
+        for index in scope.periods.indices
+        where scope.periods[index].period.end <= now / 1_000_000_000 {
+            let before = scope.periods[index].states
+            let period = scope.periods[index].period
+            let changes = ThresholdMachine.close(
+                &scope.periods[index].states, reason: .periodEnded)
+            if scope.periods[index].states != before {
+                try tables.writeThresholds(table, scope, scope.periods[index])
+            }
+            events += changes.map { event(.init($0, table.definition), scope, period, table) }
+            if period.end > table.current.start - 1, case .resolved(let arm)? = scope.burn.close() {
+                events.append(event(.burnEnded(arm: arm), scope, period, table))
+                try tables.writeBurn(table, scope, period: period)
+                // Keys carry the period, so a new one counts from the start.
+                scope.burn.arm = 0
+            }
+        }
+        return events
+    }
+
+    private func evaluateBurn(
+        _ scope: inout BudgetScope, _ number: Int, _ table: BudgetTable,
+        _ tables: inout BudgetTables, now: Int64
+    ) throws(SQLiteError) -> [BudgetEvent] {
+        guard table.definition.burns else { return [] }
+        let secondsLeft = BurnRate.secondsLeft(
+            BurnRate.Input(
+                spent: scope.spend(in: table.current)?.spent ?? .zero, limit: scope.limit,
+                period: table.current, now: now / 1_000_000_000)
+        ) { table.burnWindow(number, minutes: $0, now: now) }
+        let change = scope.burn.evaluate(
+            secondsLeft: secondsLeft, cooldownNanos: table.definition.cooldownNanos, now: now)
+        guard let change else { return [] }
+        try tables.writeBurn(table, scope, period: table.current)
+        switch change {
+        case .fired(let seconds, let arm):
+            return [event(.burning(secondsLeft: seconds, arm: arm), scope, table.current, table)]
+        case .resolved(let arm):
+            return [event(.burnEnded(arm: arm), scope, table.current, table)]
+        }
+    }
+}
+
+extension BudgetTable {
+    /// False when no threshold can be reached with this much more: nothing needs to be copied then.
+    func mayCross(_ scope: BudgetScope, adding nanos: Int64) -> Bool {
+        let entry = scope.spend(in: current)
+        let spent = (entry?.spent ?? .zero) + NanoUSD(nanos: nanos)
+        for (index, threshold) in definition.thresholds.enumerated() {
+            let isCrossed = entry?.states[index].isCrossed ?? false
+            if !isCrossed { return threshold.isReached(spent: spent, limit: scope.limit) }
+        }
+        return false
+    }
+
+    /// A scope that time alone could change: something waits, an alert of an old period is open, or
+    /// it has spent within the last hour.
+    func needsLook(_ scope: BudgetScope, now: Int64) -> Bool {
+        if definition.burns, scope.burn.isFiring || scope.spentAt > now - 3600 * 1_000_000_000 {
+            return true
+        }
+        return scope.periods.contains { entry in
+            entry.states.contains {
+                $0.pendingAt != nil || ($0.isFiring && entry.period.end <= now / 1_000_000_000)
+            }
+        }
+    }
+}
+
+extension BudgetScope {
+    mutating func add(_ nanos: Int64, in period: Period, _ definition: BudgetDefinition) {
+        let index = open(period, thresholdCount: definition.thresholds.count)
+        periods[index].spent += NanoUSD(nanos: nanos)
+        periods[index].isDirty = true
+    }
+
+    mutating func insert(_ entry: PeriodSpend) {
+        let place = periods.firstIndex { $0.period.start > entry.period.start } ?? periods.count
+        periods.insert(entry, at: place)
+    }
+}
+
+extension BudgetEvent.Kind {
+    init(_ change: ThresholdChange, _ definition: BudgetDefinition) {
+        let thresholds = definition.thresholds
+        switch change {
+        case .fired(let threshold, let crossed, let arm):
+            self = .crossed(
+                threshold: thresholds[threshold], crossed: crossed.map { thresholds[$0] }, arm: arm)
+        case .recorded(let threshold, let crossed):
+            self = .recorded(
+                threshold: thresholds[threshold], crossed: crossed.map { thresholds[$0] })
+        case .resolved(let threshold, let arm, let reason):
+            self = .resolved(threshold: thresholds[threshold], arm: arm, reason: reason)
+        }
+    }
+}

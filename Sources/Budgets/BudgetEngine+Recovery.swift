@@ -1,0 +1,270 @@
+internal import Aggregation
+internal import Ledger
+public import SQLite
+internal import Synchronization
+public import Usage
+
+// How the book comes to be: from its own tables when the budget was kept, from the ledger's
+// roll-ups when it is new or counts differently than before.
+extension BudgetEngine {
+    public func recover(
+        from database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        let count = book.withLock { $0.tables.count }
+        for index in 0..<count {
+            var table = book.withLock { $0.tables[index] }
+            table.current = table.definition.period.period(containing: now / 1_000_000_000)
+            let known = try BudgetTables.identities(named: table.definition.name, in: database)
+            if known.contains(table.identity), try wasKept(table, in: database) {
+                try load(&table, from: database, now: now)
+            } else {
+                try backfill(&table, &matchers[index], from: database)
+                try adoptStates(of: known, into: &table, from: database)
+            }
+            let loaded = table
+            book.withLock { $0.tables[index] = loaded }
+        }
+    }
+
+    public func replay(_ rows: EventRows) {
+        match(rows, now: 0)
+        book.withLock { apply(to: &$0) }
+        staging.clear()
+    }
+
+    /// The last checkpoint counted this budget: its stored spend has no gap.
+    private func wasKept(
+        _ table: BudgetTable, in database: borrowing Database
+    ) throws(SQLiteError) -> Bool {
+        var select = try database.prepare(
+            """
+            select (select seen_ns from budgets_seen where budget = ?)
+                = (select max(seen_ns) from budgets_seen)
+            """)
+        try select.bind(1, table.identity)
+        return try select.step() && select.integer(0) == 1
+    }
+
+    private func load(
+        _ table: inout BudgetTable, from database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        let definition = table.definition
+        let stored = try BudgetTables.spends(
+            of: table.identity, endingAfter: now / 1_000_000_000 - 3600, in: database)
+        for entry in stored {
+            guard let number = scope(entry.scope, &table) else { continue }
+            var spend = PeriodSpend(
+                period: entry.period, thresholdCount: definition.thresholds.count)
+            spend.spent = entry.spent
+            table.scopes[number].insert(spend)
+            if !entry.minutes.isEmpty {
+                table.minutes.restore(UInt32(number), blob: entry.minutes)
+                table.scopes[number].spentAt = now
+            }
+        }
+        // A crossing is stored at once, its spend with the next checkpoint: there may be states
+        // alone.
+        for text in try BudgetTables.scopes(
+            withStatesOf: table.identity, period: table.current, in: database)
+        {
+            guard let number = scope(text, &table) else { continue }
+            _ = table.scopes[number].open(
+                table.current, thresholdCount: definition.thresholds.count)
+        }
+        for number in table.scopes.indices {
+            let text = table.scopes[number].text
+            table.scopes[number].notifiedAt = try BudgetTables.notifiedAt(
+                of: table.identity, scope: text, definition, in: database)
+            for index in table.scopes[number].periods.indices {
+                let period = table.scopes[number].periods[index].period
+                table.scopes[number].periods[index].states = try BudgetTables.states(
+                    of: table.identity, scope: text, period: period, definition, in: database)
+                let burn = try BudgetTables.burn(
+                    of: table.identity, scope: text, period: period, in: database)
+                if period == table.current || burn.isFiring { table.scopes[number].burn = burn }
+            }
+        }
+    }
+
+    /// The number of a stored scope; nil when the text is of other dimensions.
+    private func scope(_ text: String, _ table: inout BudgetTable) -> Int? {
+        guard let texts = ScopeText.read(text, each: table.definition.each) else { return nil }
+        var values = LabelKey()
+        for (index, text) in texts.enumerated() { values[index] = names.intern(text) }
+        return table.scope(values, limit: limit(of: values, table.definition), names: names)
+    }
+
+    /// The limit of a scope by what is known of it: the values of `each`. An override that looks at
+    /// other dimensions shows with the first event.
+    private func limit(of values: LabelKey, _ definition: BudgetDefinition) -> NanoUSD {
+        let override = definition.overrides.first { override in
+            override.when.allSatisfy { match in
+                guard let index = definition.each.firstIndex(of: match.dimension) else {
+                    return false
+                }
+                return match.pattern.matches(names.text(values[index]))
+            }
+        }
+        return override?.limit ?? definition.limit
+    }
+
+    /// Counts what the roll-ups hold of the current period.
+    private func backfill(
+        _ table: inout BudgetTable, _ matcher: inout BudgetMatcher,
+        from database: borrowing Database
+    ) throws(SQLiteError) {
+        let rows = EventRows()
+        var filled = table
+        try RollUpsTable.read(since: table.current.start, from: database) { event, cost in
+            guard cost > .zero, filled.current.contains(event.timestamp / 1_000_000_000) else {
+                return
+            }
+            let match = matcher.scope(of: event, in: rows) { values, limit in
+                filled.scope(values, limit: limit, names: names)
+            }
+            guard case .scope(let number) = match else { return }
+            filled.add(cost.nanos, to: number, in: filled.current)
+        }
+        table = filled
+    }
+
+    /// Thresholds that the budget's earlier form has notified in this period stay silent.
+    private func adoptStates(
+        of identities: [String], into table: inout BudgetTable, from database: borrowing Database
+    ) throws(SQLiteError) {
+        guard let earlier = identities.first(where: { $0 != table.identity }) ?? identities.first
+        else { return }
+        for number in table.scopes.indices {
+            let text = table.scopes[number].text
+            let states = try BudgetTables.states(
+                of: earlier, scope: text, period: table.current, table.definition, in: database)
+            guard states.contains(where: \.isCrossed),
+                let index = table.scopes[number].index(of: table.current)
+            else { continue }
+            table.scopes[number].periods[index].states = states
+            table.scopes[number].notifiedAt = try BudgetTables.notifiedAt(
+                of: earlier, scope: text, table.definition, in: database)
+        }
+    }
+}
+
+// A reload with other definitions.
+extension BudgetEngine {
+    /// Takes new definitions over, in a transaction of the writer, right after a checkpoint: the
+    /// roll-ups then hold everything. Budgets that count the same spend as before keep it; limits
+    /// and thresholds are evaluated at once.
+    public func redefine(
+        _ definitions: [BudgetDefinition], in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        let old = book.withLock { $0 }
+        var new = BudgetBook()
+        var newMatchers: [BudgetMatcher] = []
+        var events: [BudgetEvent] = []
+        var tables = try BudgetTables(database)
+        for definition in definitions {
+            var matcher = BudgetMatcher(definition, names: names)
+            var table = BudgetTable(definition, now: now)
+            if let kept = old.tables.first(where: { $0.identity == table.identity }) {
+                events += try carry(kept, into: &table, &tables, now: now)
+            } else {
+                try backfill(&table, &matcher, from: database)
+                let known = try BudgetTables.identities(named: definition.name, in: database)
+                try adoptStates(of: known, into: &table, from: database)
+                for number in table.scopes.indices {
+                    events += try evaluate(
+                        &table.scopes[number], table.current, table, .limitRaised, &tables,
+                        now: now)
+                }
+            }
+            try tables.writeSeen(table, now: now)
+            new.tables.append(table)
+            newMatchers.append(matcher)
+        }
+        for table in old.tables
+        where !new.tables.contains(where: { $0.definition.name == table.definition.name }) {
+            events += try close(table, &tables)
+        }
+        try reportRedefinition(events, database, now)
+        pendingBook = (new, newMatchers)
+    }
+
+    /// The definitions of `redefine` are in force once its transaction is committed.
+    public func redefined(isDurable: Bool) {
+        guard let (new, newMatchers) = pendingBook else { return }
+        pendingBook = nil
+        guard isDurable else { return }
+        book.withLock { $0 = new }
+        matchers = newMatchers
+        staging = BudgetStaging()
+    }
+
+    /// The same spend under new limits and thresholds.
+    private func carry(
+        _ old: BudgetTable, into table: inout BudgetTable, _ tables: inout BudgetTables, now: Int64
+    ) throws(SQLiteError) -> [BudgetEvent] {
+        var events: [BudgetEvent] = []
+        table.current = old.current
+        table.scopeNumbers = old.scopeNumbers
+        table.minutes = old.minutes
+        table.refusedEvents = old.refusedEvents
+        let thresholds = table.definition.thresholds
+        let places = thresholds.map { threshold in
+            old.definition.thresholds.firstIndex { $0.ratioNanos == threshold.ratioNanos }
+        }
+        for scope in old.scopes {
+            // Alerts of thresholds that are gone end here.
+            for entry in scope.periods {
+                for (index, state) in entry.states.enumerated()
+                where state.isFiring && !places.contains(index) {
+                    let change = ThresholdChange.resolved(
+                        threshold: index, arm: state.arm, reason: .limitRaised)
+                    events.append(event(.init(change, old.definition), scope, entry.period, old))
+                }
+            }
+            var moved = BudgetScope(
+                values: scope.values, text: scope.text,
+                limit: limit(of: scope.values, table.definition),
+                notifiedAt: places.map { $0.flatMap { scope.notifiedAt[$0] } })
+            moved.burn = scope.burn
+            moved.spentAt = scope.spentAt
+            for entry in scope.periods {
+                var spend = PeriodSpend(period: entry.period, thresholdCount: thresholds.count)
+                spend.spent = entry.spent
+                spend.isDirty = entry.isDirty
+                spend.states = places.map { $0.map { entry.states[$0] } ?? ThresholdState() }
+                moved.periods.append(spend)
+            }
+            table.scopes.append(moved)
+        }
+        for number in table.scopes.indices {
+            for period in table.scopes[number].periods.map(\.period) {
+                events += try evaluate(
+                    &table.scopes[number], period, table, .limitRaised, &tables, now: now)
+            }
+        }
+        return events
+    }
+
+    /// A budget that is no longer configured: its open alerts end.
+    private func close(
+        _ old: BudgetTable, _ tables: inout BudgetTables
+    ) throws(SQLiteError) -> [BudgetEvent] {
+        var events: [BudgetEvent] = []
+        for scope in old.scopes {
+            var scope = scope
+            for index in scope.periods.indices {
+                let period = scope.periods[index].period
+                let changes = ThresholdMachine.close(
+                    &scope.periods[index].states, reason: .budgetRemoved)
+                guard !changes.isEmpty else { continue }
+                try tables.writeThresholds(old, scope, scope.periods[index])
+                events += changes.map { event(.init($0, old.definition), scope, period, old) }
+            }
+            if case .resolved(let arm)? = scope.burn.close() {
+                events.append(event(.burnEnded(arm: arm), scope, old.current, old))
+                try tables.writeBurn(old, scope, period: old.current)
+            }
+        }
+        return events
+    }
+}

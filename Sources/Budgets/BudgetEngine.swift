@@ -1,0 +1,217 @@
+internal import Aggregation
+public import Ledger
+public import Logging
+public import SQLite
+internal import Synchronization
+public import Usage
+
+/// Writes what budgets tell, in the transaction in which it became true.
+public typealias BudgetReport =
+    @Sendable (_ events: [BudgetEvent], _ database: borrowing Database, _ now: Int64)
+    throws(SQLiteError) -> Void
+
+/// Counts committed spend against budgets and tells when a threshold is crossed.
+///
+/// A group goes through three steps: match every event (no lock), evaluate the scopes that a
+/// threshold could be crossed in and write what changed (in the transaction), and, once it is
+/// committed, add the spend to the book that others read.
+public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
+    // `book` has its lock; every other field belongs to the writer's thread, and before that to the
+    // thread that recovers.
+
+    let book: Mutex<BudgetBook>
+    let names: Names
+    let log: Logger
+    private let report: BudgetReport
+    var matchers: [BudgetMatcher]
+    var staging = BudgetStaging()
+    /// What `redefine` made, until its transaction is over.
+    var pendingBook: (BudgetBook, [BudgetMatcher])?
+    private var nextTick: Int64 = 0
+    private var nextPrune: Int64 = 0
+    private var hasToldRefusal: Set<String> = []
+    /// Burn rates, waiting notifications and ends of periods are looked at this often.
+    static let tickNanos: Int64 = 5_000_000_000
+    private static let pruneNanos: Int64 = 86_400 * 1_000_000_000
+
+    public init(
+        definitions: [BudgetDefinition], names: Names, now: Int64, log: Logger,
+        report: @escaping BudgetReport
+    ) {
+        book = Mutex(BudgetBook(tables: definitions.map { BudgetTable($0, now: now) }))
+        matchers = definitions.map { BudgetMatcher($0, names: names) }
+        self.names = names
+        self.log = log
+        self.report = report
+    }
+
+    public func prepare(
+        _ group: [EventBatch], in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        for batch in group { match(batch.rows, now: now) }
+        let events = try evaluate(in: database, now: now)
+        if !events.isEmpty { try report(events, database, now) }
+    }
+
+    func reportRedefinition(
+        _ events: [BudgetEvent], _ database: borrowing Database, _ now: Int64
+    ) throws(SQLiteError) {
+        if !events.isEmpty { try report(events, database, now) }
+    }
+
+    public func committed() {
+        book.withLock { apply(to: &$0) }
+        tellRefusals()
+        staging.clear()
+    }
+
+    public func rolledBack() { staging.clear() }
+
+    public func isDue(now: Int64) -> Bool {
+        now >= nextTick
+            || book.withLock { $0.tables.contains { now / 1_000_000_000 >= $0.current.end } }
+    }
+
+    public func tick(in database: borrowing Database, now: Int64) throws(SQLiteError) {
+        nextTick = now + Self.tickNanos
+        let events = try passTime(in: database, now: now)
+        if !events.isEmpty { try report(events, database, now) }
+        if now >= nextPrune {
+            nextPrune = now + Self.pruneNanos
+            try BudgetTables.prune(database, now: now)
+        }
+    }
+
+    public func checkpoint(in database: borrowing Database, now: Int64) throws(SQLiteError) {
+        let snapshot = book.withLock { $0 }
+        var tables = try BudgetTables(database)
+        for table in snapshot.tables {
+            try tables.writeSeen(table, now: now)
+            for (number, scope) in table.scopes.enumerated() {
+                for entry in scope.periods where entry.isDirty {
+                    try tables.writeSpend(table, number, entry)
+                }
+            }
+        }
+    }
+
+    public func checkpointEnded(isDurable: Bool) {
+        guard isDurable else { return }
+        book.withLock { book in
+            for table in book.tables.indices {
+                let current = book.tables[table].current
+                for scope in book.tables[table].scopes.indices
+                where book.tables[table].scopes[scope].periods.contains(where: \.isDirty) {
+                    for index in book.tables[table].scopes[scope].periods.indices {
+                        book.tables[table].scopes[scope].periods[index].isDirty = false
+                    }
+                    // Older periods were here for a late event only.
+                    book.tables[table].scopes[scope].periods.removeAll {
+                        $0.period.end + 3600 <= current.start
+                            && !$0.states.contains(where: \.isFiring)
+                    }
+                }
+            }
+        }
+    }
+}
+
+// From events to staged spend.
+extension BudgetEngine {
+    /// Adds the amounts of a batch to the staged spend of every budget that they belong to.
+    func match(_ rows: EventRows, now: Int64) {
+        staging.prepare(tables: matchers.count)
+        let periods = book.withLock { book in
+            book.tables.map { ($0.current, $0.definition.period) }
+        }
+        for table in matchers.indices {
+            let (current, rule) = periods[table]
+            for index in rows.events.indices {
+                let event = rows.events[index]
+                guard !event.isSkipped, let amount = event.amount, amount.nanos > 0 else {
+                    continue
+                }
+                let match = matchers[table].scope(of: event, in: rows) { values, limit in
+                    book.withLock { $0.tables[table].scope(values, limit: limit, names: names) }
+                }
+                switch match {
+                case .none: break
+                case .refused: staging.refuse(table: table)
+                case .scope(let scope):
+                    staging.add(
+                        amount.nanos, table: table, scope: scope, at: event.timestamp,
+                        currentPeriod: current, rule: rule)
+                }
+            }
+        }
+    }
+
+    /// Takes over what was staged: the commit has made it true.
+    func apply(to book: inout BudgetBook) {
+        for (table, number, scope) in staging.scopes { book.tables[table].scopes[number] = scope }
+        for (table, period) in staging.periods { book.tables[table].current = period }
+        let evaluated = Set(staging.scopes.map { [$0.table, $0.number] })
+        for table in staging.touched.indices {
+            let period = book.tables[table].current
+            for number in staging.touched[table] where !evaluated.contains([table, number]) {
+                book.tables[table].add(
+                    staging.current[table][number], to: number, in: period)
+            }
+        }
+        for (key, nanos) in staging.late where !evaluated.contains([key.table, key.scope]) {
+            book.tables[key.table].add(nanos, to: key.scope, in: key.period)
+        }
+        for (table, scope, nanos, at) in staging.amounts {
+            book.tables[table].minutes.add(nanos, name: UInt32(scope), at: at)
+            book.tables[table].scopes[scope].spentAt = max(
+                book.tables[table].scopes[scope].spentAt, at)
+        }
+        for table in staging.refused.indices {
+            book.tables[table].refusedEvents += Int64(staging.refused[table])
+        }
+    }
+
+    private func tellRefusals() {
+        for table in staging.refused.indices where staging.refused[table] > 0 {
+            let name = book.withLock { $0.tables[table].definition.name }
+            guard hasToldRefusal.insert(name).inserted else { continue }
+            log.error(
+                "a budget has no room for more scopes; spend of new ones is not watched",
+                ("budget", name), ("scopes", "\(BudgetDefinition.scopesMax)"))
+        }
+    }
+}
+
+extension BudgetTable {
+    /// The number of a scope, new or known; nil when there is no room.
+    mutating func scope(_ values: LabelKey, limit: NanoUSD, names: Names) -> Int? {
+        if let known = scopeNumbers[values] { return known }
+        guard scopes.count < BudgetDefinition.scopesMax else { return nil }
+        let texts = definition.each.enumerated().map { index, dimension in
+            (dimension: dimension, value: names.text(values[index]))
+        }
+        scopes.append(
+            BudgetScope(
+                values: values, text: ScopeText.write(texts), limit: limit,
+                notifiedAt: Array(repeating: nil, count: definition.thresholds.count)))
+        scopeNumbers[values] = scopes.count - 1
+        return scopes.count - 1
+    }
+
+    /// Adds spend without looking at thresholds.
+    mutating func add(_ nanos: Int64, to scope: Int, in period: Period) {
+        let index = scopes[scope].open(period, thresholdCount: definition.thresholds.count)
+        scopes[scope].periods[index].spent += NanoUSD(nanos: nanos)
+        scopes[scope].periods[index].isDirty = true
+    }
+}
+
+extension BudgetScope {
+    /// The place of a period in `periods`, which are in order of time.
+    mutating func open(_ period: Period, thresholdCount: Int) -> Int {
+        if let known = index(of: period) { return known }
+        let place = periods.firstIndex { $0.period.start > period.start } ?? periods.count
+        periods.insert(PeriodSpend(period: period, thresholdCount: thresholdCount), at: place)
+        return place
+    }
+}

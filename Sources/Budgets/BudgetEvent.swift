@@ -1,0 +1,34 @@
+public import Usage
+
+/// Something that a budget tells: what an alert is made of.
+public struct BudgetEvent: Equatable, Sendable {
+    public enum Kind: Equatable, Sendable {
+        /// `crossed` are the thresholds newly passed, ascending; `threshold` is the highest.
+        case crossed(
+            threshold: BudgetDefinition.Threshold, crossed: [BudgetDefinition.Threshold], arm: Int)
+        /// In a period that is over for too long: kept, not sent.
+        case recorded(
+            threshold: BudgetDefinition.Threshold, crossed: [BudgetDefinition.Threshold])
+        case resolved(threshold: BudgetDefinition.Threshold, arm: Int, reason: ResolveReason)
+        case burning(secondsLeft: Int64, arm: Int)
+        case burnEnded(arm: Int)
+    }
+
+    public let kind: Kind
+    public let budget: BudgetDefinition
+    /// The values of the budget's `each` dimensions.
+    public let scope: [(dimension: Dimension, value: String)]
+    /// As in keys.
+    public let scopeText: String
+    public let period: Period
+    public let spent: NanoUSD
+    public let limit: NanoUSD
+
+    public var periodKey: String { budget.period.key(of: period) }
+
+    public static func == (left: BudgetEvent, right: BudgetEvent) -> Bool {
+        left.kind == right.kind && left.budget == right.budget
+            && left.scopeText == right.scopeText && left.period == right.period
+            && left.spent == right.spent && left.limit == right.limit
+    }
+}

@@ -1,0 +1,68 @@
+internal import Aggregation
+internal import Usage
+
+/// What one group of batches, or one tick, would change: gathered before the commit, applied after
+/// it. Only the writer touches it.
+struct BudgetStaging {
+    struct Late: Hashable {
+        let table: Int
+        let scope: Int
+        let period: Period
+    }
+
+    /// Spend in the current period, by table and scope, and the scopes that have some.
+    private(set) var current: [[Int64]] = []
+    private(set) var touched: [[Int]] = []
+    /// Spend in other periods.
+    private(set) var late: [Late: Int64] = [:]
+    /// Every amount with its time, for the minute rings.
+    private(set) var amounts: [(table: Int, scope: Int, nanos: Int64, at: Int64)] = []
+    private(set) var refused: [Int] = []
+    /// Scopes as they will be, thresholds evaluated.
+    var scopes: [(table: Int, number: Int, scope: BudgetScope)] = []
+    /// Tables whose current period will be another.
+    var periods: [(table: Int, period: Period)] = []
+
+    mutating func prepare(tables: Int) {
+        while current.count < tables {
+            current.append([])
+            touched.append([])
+            refused.append(0)
+        }
+    }
+
+    @inline(__always)
+    mutating func add(
+        _ nanos: Int64, table: Int, scope: Int, at timestamp: Int64, currentPeriod: Period,
+        rule: PeriodRule
+    ) {
+        amounts.append((table, scope, nanos, timestamp))
+        let seconds = timestamp / 1_000_000_000
+        guard currentPeriod.contains(seconds) else {
+            let period = rule.period(containing: seconds)
+            late[Late(table: table, scope: scope, period: period), default: 0] += nanos
+            return
+        }
+        if current[table].count <= scope {
+            current[table].append(
+                contentsOf: repeatElement(0, count: scope + 1 - current[table].count))
+        }
+        if current[table][scope] == 0 { touched[table].append(scope) }
+        // An amount of 0 would be listed again, which does no harm.
+        current[table][scope] += nanos
+    }
+
+    mutating func refuse(table: Int) { refused[table] += 1 }
+
+    mutating func clear() {
+        for table in touched.indices {
+            for scope in touched[table] { current[table][scope] = 0 }
+            touched[table].removeAll(keepingCapacity: true)
+            refused[table] = 0
+        }
+        late.removeAll(keepingCapacity: true)
+        amounts.removeAll(keepingCapacity: true)
+        scopes.removeAll()
+        periods.removeAll()
+    }
+}

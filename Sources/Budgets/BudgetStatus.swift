@@ -1,0 +1,79 @@
+internal import Aggregation
+internal import Synchronization
+public import Usage
+
+/// One scope of a budget as others see it.
+public struct BudgetStatus: Equatable, Sendable {
+    public let budget: BudgetDefinition
+    public let scope: [(dimension: Dimension, value: String)]
+    public let scopeText: String
+    public let period: Period
+    public let limit: NanoUSD
+    public let spent: NanoUSD
+    /// Thresholds of the definition that are passed in this period.
+    public let crossed: [Bool]
+    public let isBurning: Bool
+
+    public var remaining: NanoUSD { NanoUSD(nanos: max(0, limit.nanos - spent.nanos)) }
+
+    /// In thousand-millionths of the limit, rounded down.
+    public var utilizationNanos: Int64 {
+        Int64(clamping: Int128(spent.nanos) * 1_000_000_000 / Int128(max(1, limit.nanos)))
+    }
+
+    public static func == (left: BudgetStatus, right: BudgetStatus) -> Bool {
+        left.budget == right.budget && left.scopeText == right.scopeText
+            && left.period == right.period && left.limit == right.limit
+            && left.spent == right.spent && left.crossed == right.crossed
+            && left.isBurning == right.isBurning
+    }
+}
+
+extension BudgetEngine {
+    public var definitions: [BudgetDefinition] {
+        book.withLock { $0.tables.map(\.definition) }
+    }
+
+    /// Events whose scope found no room, by budget.
+    public var refusedEvents: [(budget: String, events: Int64)] {
+        book.withLock { $0.tables.map { ($0.definition.name, $0.refusedEvents) } }
+    }
+
+    /// The current period of every scope that `isWanted`, highest utilisation first, at most
+    /// `countMax`.
+    public func statuses(
+        countMax: Int, where isWanted: (BudgetDefinition) -> Bool = { _ in true }
+    ) -> [BudgetStatus] {
+        let book = book.withLock { $0 }
+        var candidates: [(table: Int, scope: Int, utilization: Int64)] = []
+        for (index, table) in book.tables.enumerated() where isWanted(table.definition) {
+            for (number, scope) in table.scopes.enumerated() {
+                let spent = scope.spend(in: table.current)?.spent ?? .zero
+                let utilization =
+                    Int128(spent.nanos) * 1_000_000_000 / Int128(max(1, scope.limit.nanos))
+                candidates.append((index, number, Int64(clamping: utilization)))
+            }
+        }
+        candidates.sort {
+            ($1.utilization, $0.table, $0.scope) < ($0.utilization, $1.table, $1.scope)
+        }
+        return candidates.prefix(countMax).map { entry in
+            status(book.tables[entry.table], book.tables[entry.table].scopes[entry.scope])
+        }
+    }
+
+    private func status(_ table: BudgetTable, _ scope: BudgetScope) -> BudgetStatus {
+        let spend = scope.spend(in: table.current)
+        return BudgetStatus(
+            budget: table.definition,
+            scope: table.definition.each.enumerated().map { index, dimension in
+                (dimension, names.text(scope.values[index]))
+            },
+            scopeText: scope.text, period: table.current, limit: scope.limit,
+            spent: spend?.spent ?? .zero,
+            crossed: table.definition.thresholds.indices.map {
+                spend?.states[$0].isCrossed ?? false
+            },
+            isBurning: scope.burn.isFiring)
+    }
+}

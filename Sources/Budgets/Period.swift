@@ -1,0 +1,118 @@
+public import TimeZones
+internal import Wire
+
+/// A span of time in Unix seconds: `start` belongs to it, `end` does not.
+public struct Period: Hashable, Sendable {
+    public let start: Int64
+    public let end: Int64
+
+    public init(start: Int64, end: Int64) {
+        self.start = start
+        self.end = end
+    }
+
+    public func contains(_ unixSeconds: Int64) -> Bool {
+        unixSeconds >= start && unixSeconds < end
+    }
+}
+
+/// Calendar periods on the local clock of a zone. There is no reset job: a period is computed from
+/// the time of an event, and a new one is a new key.
+public struct PeriodRule: Equatable, Sendable {
+    public enum Kind: String, CaseIterable, Sendable {
+        case hour, day, week, month
+    }
+
+    public enum Weekday: String, CaseIterable, Sendable {
+        case monday, tuesday, wednesday, thursday, friday, saturday, sunday
+
+        /// Monday is 0.
+        var number: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    }
+
+    public var kind: Kind
+    public var zone: Zone
+    public var weekStart: Weekday
+    /// Hour of the local clock at which days, weeks and months begin.
+    public var resetHour: Int
+
+    public init(
+        kind: Kind, zone: Zone = .utc, weekStart: Weekday = .monday, resetHour: Int = 0
+    ) {
+        self.kind = kind
+        self.zone = zone
+        self.weekStart = weekStart
+        self.resetHour = resetHour
+    }
+
+    public func period(containing unixSeconds: Int64) -> Period {
+        if kind == .hour { return hour(containing: unixSeconds) }
+        let local = zone.local(unixSeconds) - Int64(resetHour) * 3600
+        var day = Int(floorDivide(local, 86_400))
+        // Where clocks change, the local reading can be off by the change; then the neighbour is
+        // right.
+        for step in [0, -1, 1] {
+            let first = firstDay(of: day + step)
+            let candidate = Period(start: moment(first), end: moment(firstDayAfter(first)))
+            if candidate.contains(unixSeconds) { return candidate }
+        }
+        day = firstDay(of: day)
+        return Period(start: moment(day), end: moment(firstDayAfter(day)))
+    }
+
+    /// The period before or after another.
+    public func period(before period: Period) -> Period {
+        self.period(containing: period.start - 1)
+    }
+
+    /// A whole hour of the local clock; one that comes twice is two periods.
+    private func hour(containing unixSeconds: Int64) -> Period {
+        let offset = zone.offset(at: unixSeconds)
+        let start = floorDivide(unixSeconds + offset, 3600) * 3600 - offset
+        return Period(start: start, end: start + 3600)
+    }
+
+    /// Days since 1970 on the local clock.
+    private func firstDay(of day: Int) -> Int {
+        switch kind {
+        case .hour, .day: return day
+        case .week:
+            // 1970-01-01 was a Thursday: three days after Monday.
+            let sinceStart = ((day + 3 - weekStart.number) % 7 + 7) % 7
+            return day - sinceStart
+        case .month:
+            let date = RFC3339.civil(daysSinceEpoch: day)
+            return RFC3339.daysSinceEpoch(year: date.year, month: date.month, day: 1)
+        }
+    }
+
+    private func firstDayAfter(_ first: Int) -> Int {
+        switch kind {
+        case .hour, .day: return first + 1
+        case .week: return first + 7
+        case .month:
+            let date = RFC3339.civil(daysSinceEpoch: first)
+            return first + RFC3339.daysIn(month: date.month, year: date.year)
+        }
+    }
+
+    private func moment(_ day: Int) -> Int64 {
+        zone.unixSeconds(local: Int64(day) * 86_400 + Int64(resetHour) * 3600)
+    }
+
+    /// Names a period in keys: `2026-11`, `2026-11-20`, `week-2026-11-16`, `2026-11-20T09Z` (UTC,
+    /// because a local hour can come twice).
+    public func key(of period: Period) -> String {
+        if kind == .hour {
+            return String(RFC3339.text(unixNanos: period.start * 1_000_000_000).prefix(13)) + "Z"
+        }
+        // Where midnight is left out, the period begins later on that same day.
+        let local = zone.local(period.start) - Int64(resetHour) * 3600
+        let day = RFC3339.text(unixNanos: floorDivide(local, 86_400) * 86_400 * 1_000_000_000)
+        switch kind {
+        case .month: return String(day.prefix(7))
+        case .week: return "week-" + day.prefix(10)
+        case .hour, .day: return String(day.prefix(10))
+        }
+    }
+}

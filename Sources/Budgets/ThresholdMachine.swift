@@ -1,0 +1,129 @@
+internal import Usage
+
+/// What a threshold of one scope and period has been through.
+struct ThresholdState: Equatable, Sendable {
+    var isCrossed = false
+    /// Times it was crossed before and re-armed; the key of its alert carries the count.
+    var arm = 0
+    /// An alert is open for it.
+    var isFiring = false
+    /// Unix nanoseconds until which the cooldown holds a notification back; nil: none is waiting.
+    var pendingAt: Int64?
+    /// Thresholds that the waiting notification lists, one bit each.
+    var pendingWith: UInt32 = 0
+}
+
+/// Why a threshold's alert is over.
+public enum ResolveReason: String, Sendable {
+    case periodEnded = "period_ended"
+    case limitRaised = "limit_raised"
+    case spendReduced = "spend_reduced"
+    case reset
+    case budgetRemoved = "budget_removed"
+}
+
+/// What an evaluation asks for. Thresholds are indexes into the definition's list.
+enum ThresholdChange: Equatable, Sendable {
+    /// Notify now; `crossed` are all thresholds newly passed, ascending, `threshold` the highest.
+    case fired(threshold: Int, crossed: [Int], arm: Int)
+    /// The period is over for too long: kept, not sent.
+    case recorded(threshold: Int, crossed: [Int])
+    case resolved(threshold: Int, arm: Int, reason: ResolveReason)
+}
+
+/// (state, spend, limit, now) -> transitions. Pure: no clock, no store.
+///
+///     below --crossed--> fired -----------------------------> resolved (period end, raise, reset)
+///                  \--in cooldown--> pending --still true--> fired
+///                  \--period long over--> recorded
+enum ThresholdMachine {
+    struct Input {
+        let thresholds: [BudgetDefinition.Threshold]
+        let spent: NanoUSD
+        let limit: NanoUSD
+        let cooldownNanos: Int64
+        let now: Int64
+        /// The period contains now, or ended less than an hour ago.
+        let isNotifiable: Bool
+        /// Why thresholds may have become untrue, if some have.
+        let reason: ResolveReason
+    }
+
+    /// `states` and `notifiedAt` have an entry per threshold. `notifiedAt` outlives the period: the
+    /// cooldown holds across a reset and a new period.
+    static func evaluate(
+        _ input: Input, _ states: inout [ThresholdState], _ notifiedAt: inout [Int64?]
+    ) -> [ThresholdChange] {
+        var changes: [ThresholdChange] = []
+        var newly: [Int] = []
+        for index in input.thresholds.indices {
+            let isReached = input.thresholds[index].isReached(
+                spent: input.spent, limit: input.limit)
+            if isReached, !states[index].isCrossed {
+                states[index].isCrossed = true
+                newly.append(index)
+            } else if !isReached, states[index].isCrossed {
+                if states[index].isFiring {
+                    changes.append(
+                        .resolved(threshold: index, arm: states[index].arm, reason: input.reason))
+                }
+                states[index] = ThresholdState(arm: states[index].arm + 1)
+            }
+        }
+        if let highest = newly.last {
+            let mask = newly.reduce(into: UInt32(0)) { $0 |= 1 << UInt32($1) }
+            if !input.isNotifiable {
+                changes.append(.recorded(threshold: highest, crossed: newly))
+            } else if let last = notifiedAt[highest], input.now < last + input.cooldownNanos {
+                states[highest].pendingAt = last + input.cooldownNanos
+                states[highest].pendingWith = mask
+            } else {
+                changes.append(fire(highest, mask, input, &states, &notifiedAt))
+            }
+        }
+        // From the highest: it takes the waiting ones below it along.
+        for index in input.thresholds.indices.reversed() {
+            guard let due = states[index].pendingAt, due <= input.now, input.isNotifiable else {
+                continue
+            }
+            changes.append(
+                fire(index, states[index].pendingWith, input, &states, &notifiedAt))
+        }
+        return changes
+    }
+
+    private static func fire(
+        _ highest: Int, _ mask: UInt32, _ input: Input, _ states: inout [ThresholdState],
+        _ notifiedAt: inout [Int64?]
+    ) -> ThresholdChange {
+        var mask = mask
+        for index in 0...highest where states[index].pendingAt != nil {
+            mask |= states[index].pendingWith
+            states[index].pendingAt = nil
+            states[index].pendingWith = 0
+        }
+        // A threshold that is no longer true is no longer told.
+        let crossed = (0...highest).filter { mask & (1 << UInt32($0)) != 0 && states[$0].isCrossed }
+        for index in crossed { notifiedAt[index] = input.now }
+        states[highest].isFiring = true
+        return .fired(threshold: highest, crossed: crossed, arm: states[highest].arm)
+    }
+
+    /// The period has ended, or the budget is gone: every open alert is over, what waited is
+    /// dropped.
+    static func close(
+        _ states: inout [ThresholdState], reason: ResolveReason
+    ) -> [ThresholdChange] {
+        var changes: [ThresholdChange] = []
+        for index in states.indices {
+            if states[index].isFiring {
+                changes.append(
+                    .resolved(threshold: index, arm: states[index].arm, reason: reason))
+            }
+            states[index].isFiring = false
+            states[index].pendingAt = nil
+            states[index].pendingWith = 0
+        }
+        return changes
+    }
+}

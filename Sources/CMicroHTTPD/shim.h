@@ -1,0 +1,27 @@
+#pragma once
+#if !__has_include(<microhttpd.h>)
+#error "microhttpd.h is missing: apt-get install libmicrohttpd-dev (make demo and make test do it for you)"
+#endif
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+// MHD_start_daemon is variadic, so Swift cannot call it; the options travel as an array instead.
+static inline struct MHD_Daemon *costgauge_mhd_start(
+    unsigned int flags, MHD_AccessHandlerCallback handler, void *handler_context,
+    struct MHD_OptionItem *options) {
+    return MHD_start_daemon(flags, 0, NULL, NULL, handler, handler_context,
+                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+// The log callback receives a va_list, which Swift does not import.
+static inline int costgauge_mhd_format(
+    char *buffer, size_t capacity, const char *format, va_list arguments) {
+    return vsnprintf(buffer, capacity, format, arguments);
+}
+
+// MHD_get_daemon_info is variadic. Answers 0 when the port is not known.
+static inline unsigned short costgauge_mhd_port(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
+    return info ? info->port : 0;
+}

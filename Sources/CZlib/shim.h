@@ -1,0 +1,13 @@
+#pragma once
+#if !__has_include(<zlib.h>)
+#error "zlib.h is missing: apt-get install zlib1g-dev (make demo and make test do it for you)"
+#endif
+#include <zlib.h>
+
+// inflateInit2 and deflateInit2 are macros that pass the header's version and structure size.
+static inline int costgauge_inflate_init(z_stream *stream, int window_bits) {
+    return inflateInit2(stream, window_bits);
+}
+static inline int costgauge_deflate_init(z_stream *stream, int level, int window_bits) {
+    return deflateInit2(stream, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
+}

@@ -1,0 +1,56 @@
+internal import Gzip
+public import Ledger
+public import SelfMetrics
+internal import Synchronization
+public import Usage
+
+/// Renders `/metrics`. Label text is kept between scrapes; scrapes take turns.
+public final class MetricsPage: Sendable {
+    private struct State: ~Copyable {
+        var ledger: LedgerPage
+        var deflater: Deflater?
+    }
+
+    private let state: Mutex<State>
+    private let writesCreated: Bool
+    /// Smaller pages travel as they are: gzip would not pay.
+    static let gzipBytesMin = 1024
+
+    public init(labels: [Dimension], names: Names, writesCreated: Bool) {
+        self.writesCreated = writesCreated
+        state = Mutex(State(ledger: LedgerPage(labels: labels, names: names), deflater: nil))
+    }
+
+    public struct Rendered: Sendable {
+        public let bytes: [UInt8]
+        public let contentType: String
+        public let isGzip: Bool
+    }
+
+    /// The page as of now; everything committed before the call is in it.
+    public func render(
+        _ format: ExpositionFormat, gzip: Bool, ledger: Ledger, metrics: SelfMetrics,
+        readings: SelfReadings
+    ) -> Rendered {
+        let snapshot = ledger.snapshot()
+        let own = SelfPage(
+            readings: readings, metrics: metrics.snapshot, foldedCount: snapshot.foldedCount,
+            samplesUsed: snapshot.samplesUsed)
+        let writesCreated = writesCreated
+        return state.withLock { state in
+            var page = PageWriter(format: format, writesCreated: writesCreated)
+            state.ledger.write(snapshot, to: &page)
+            own.write(to: &page)
+            page.end()
+            guard gzip, page.bytes.count >= Self.gzipBytesMin else {
+                return Rendered(
+                    bytes: page.bytes, contentType: format.contentType, isGzip: false)
+            }
+            var compressed: [UInt8] = []
+            var deflater = state.deflater.take() ?? Deflater()
+            deflater.deflate(page.bytes.span, into: &compressed)
+            state.deflater = consume deflater
+            return Rendered(bytes: compressed, contentType: format.contentType, isGzip: true)
+        }
+    }
+}

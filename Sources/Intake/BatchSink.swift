@@ -1,0 +1,19 @@
+public import Usage
+
+/// Where decoded batches go. The ledger's queue is one; tests bring their own.
+public protocol BatchSink: AnyObject, Sendable {
+    /// False when the queue is full: the sender is to come back later.
+    var hasRoom: Bool { get }
+
+    /// Nothing is taken any more: the process is stopping.
+    var isClosed: Bool { get }
+
+    /// An empty batch, or one with room that waits for its commit. It belongs to the caller until
+    /// it is given back by `submit`.
+    func checkout() -> EventBatch
+
+    func submit(_ batch: EventBatch)
+}
+
+/// Prices the events of `rows[range]`; called once per batch on the thread that read it.
+public typealias PriceEvents = @Sendable (_ rows: inout EventRows, _ range: Range<Int>) -> Void

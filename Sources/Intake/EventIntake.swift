@@ -1,0 +1,129 @@
+internal import JSON
+public import SelfMetrics
+internal import Synchronization
+public import Usage
+public import Wire
+
+public struct IntakeSettings: Equatable, Sendable {
+    /// Stands in for a missing tenant; empty: a tenant is required.
+    public var defaultTenant: String
+
+    public init(defaultTenant: String) {
+        self.defaultTenant = defaultTenant
+    }
+}
+
+/// What reading one body gave, before its commit.
+public struct IntakeReport: Equatable, Sendable {
+    /// More rejections than this are counted, not listed.
+    public static let rejectionsMax = 1000
+
+    /// Events that went on to the ledger.
+    public var read = 0
+    public var rejections: [Rejection] = []
+    public var rejectedCount = 0
+    public var reasons: [RejectReason: Int] = [:]
+    /// Rejections that are broken text; when they are all there is, nothing could be read.
+    public var textFaults = 0
+    /// Events dated more than an hour back; they are taken.
+    public var late = 0
+    /// Names in events that are no fields of ours: ignored, and told to the sender.
+    public var unknownFields: [String] = []
+
+    public init() {}
+}
+
+/// Reads bodies of cost events into batches. Any thread may call it; readers are reused.
+public final class EventIntake: Sendable {
+    private let settings: Mutex<IntakeSettings>
+    private let names: Names
+    private let hash: SeededHash
+    private let time: any TimeSource
+    private let sink: any BatchSink
+    private let price: PriceEvents
+    private let metrics: SelfMetrics
+    private let readers = Mutex<[ReaderBox]>([])
+
+    /// `hash` must be the one that the ledger's deduplication uses.
+    public init(
+        settings: IntakeSettings, names: Names, hash: SeededHash, time: any TimeSource,
+        sink: any BatchSink, price: @escaping PriceEvents, metrics: SelfMetrics
+    ) {
+        self.settings = Mutex(settings)
+        self.names = names
+        self.hash = hash
+        self.time = time
+        self.sink = sink
+        self.price = price
+        self.metrics = metrics
+    }
+
+    /// False when the ledger's queue is full.
+    public var hasRoom: Bool { sink.hasRoom }
+    /// True once the ledger takes nothing any more.
+    public var isClosed: Bool { sink.isClosed }
+
+    /// Takes effect with the next body.
+    public func configure(_ settings: IntakeSettings) {
+        self.settings.withLock { $0 = settings }
+    }
+
+    /// Reads one event, an array or NDJSON. The good events are on their way when it returns;
+    /// `completion` runs once, with the report, when they are durable or could not be.
+    ///
+    /// `body` gets the JSON padding appended; its content is not needed afterwards.
+    public func read(
+        _ body: inout [UInt8], from source: SelfMetrics.Source,
+        completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
+    ) {
+        let length = body.count
+        JSONIndexer.pad(&body)
+        let reportBox = ReportBox()
+        let metrics = metrics
+        let receipt = Receipt { outcome in
+            Self.count(reportBox.report, outcome, from: source, in: metrics)
+            completion(reportBox.report, outcome)
+        }
+        let reader = readers.withLock { $0.popLast() } ?? ReaderBox()
+        let tenant = Array(settings.withLock { $0.defaultTenant }.utf8)
+        // An empty name interns as 0: no default.
+        let defaultTenant = names.withTable { table in
+            DefaultTenant(id: table.intern(tenant.span), hash: table.hash(of: tenant.span))
+        }
+        var session = ReadSession(
+            names: names, hash: hash, sink: sink, price: price, receipt: receipt,
+            now: time.unixNanos, defaultTenant: defaultTenant)
+        reader.reader.read(body.span, length: length, into: &session)
+        reportBox.report = session.report
+        readers.withLock { $0.append(reader) }
+        // Until now the receipt waited for this thread, so the report was not yet looked at.
+        receipt.close()
+    }
+}
+
+extension EventIntake {
+    private static func count(
+        _ report: IntakeReport, _ outcome: Receipt.Outcome, from source: SelfMetrics.Source,
+        in metrics: SelfMetrics
+    ) {
+        metrics.count(events: outcome.accepted, from: source, .accepted)
+        metrics.count(events: outcome.duplicates, from: source, .duplicate)
+        metrics.count(
+            events: report.read - outcome.accepted - outcome.duplicates, from: source, .failed)
+        for (reason, count) in report.reasons {
+            metrics.count(events: count, from: source, .rejected, reason: reason.rawValue)
+        }
+        metrics.count(lateEvents: report.late)
+    }
+}
+
+/// A reader at rest or in the hands of one thread; the mutex over the pool orders the hand-over.
+private final class ReaderBox: @unchecked Sendable {
+    var reader = EventReader()
+}
+
+/// Written by the reading thread before `Receipt.close`, read by the completion after it; the
+/// receipt's mutex orders the two.
+private final class ReportBox: @unchecked Sendable {
+    var report = IntakeReport()
+}

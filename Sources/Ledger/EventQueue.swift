@@ -1,0 +1,156 @@
+internal import Synchronization
+internal import Threading
+public import Usage
+
+/// Batches on their way to the writer, bounded in events.
+///
+/// A batch that waits with room left is handed out again, so that small requests share one
+/// statement.
+public final class EventQueue: Sendable {
+    private struct State {
+        var waiting: [EventBatch] = []
+        /// Empty batches to use again.
+        var pool: [EventBatch] = []
+        var jobs: [Job] = []
+        /// Events in `waiting` and in the writer's hands.
+        var events = 0
+        var isWriterAsleep = false
+        var isClosed = false
+        /// The writer has gone.
+        var isFinished = false
+    }
+
+    /// A write of another thread, and who waits for it.
+    struct Job: Sendable {
+        let run: StoreJob
+        let completion: @Sendable (Bool) -> Void
+    }
+
+    /// Idle batches kept; more than a full queue needs.
+    private static let poolMax = 256
+
+    private let state = Mutex(State())
+    private let wake = WakeSignal()
+    private let eventsMax: Int
+
+    init(eventsMax: Int) {
+        self.eventsMax = eventsMax
+    }
+
+    public var hasRoom: Bool { state.withLock { $0.events < eventsMax && !$0.isClosed } }
+    public var isClosed: Bool { state.withLock { $0.isClosed } }
+    public var events: Int { state.withLock { $0.events } }
+
+    public func checkout() -> EventBatch {
+        state.withLock { state in
+            if let last = state.waiting.last, last.room > EventBatch.capacity / 2 {
+                state.waiting.removeLast()
+                state.events -= last.count
+                return last
+            }
+            return state.pool.popLast() ?? EventBatch()
+        }
+    }
+
+    public func submit(_ batch: EventBatch) {
+        enum Step { case wake, fail, nothing }
+        let step = state.withLock { state -> Step in
+            guard !batch.parts.isEmpty else {
+                Self.recycle(batch, &state)
+                return .nothing
+            }
+            if state.isFinished { return .fail }
+            state.waiting.append(batch)
+            state.events += batch.count
+            defer { state.isWriterAsleep = false }
+            return state.isWriterAsleep ? .wake : .nothing
+        }
+        switch step {
+        case .wake: wake.notify()
+        case .fail: for part in batch.parts { part.receipt.fail(.stopping) }
+        case .nothing: break
+        }
+    }
+
+    /// False once the writer has gone.
+    func submit(_ job: Job) -> Bool {
+        let (isTaken, mustWake) = state.withLock { state in
+            guard !state.isFinished else { return (false, false) }
+            state.jobs.append(job)
+            defer { state.isWriterAsleep = false }
+            return (true, state.isWriterAsleep)
+        }
+        if mustWake { wake.notify() }
+        return isTaken
+    }
+
+    /// Writer only.
+    func takeJobs() -> [Job] {
+        state.withLock { state in
+            defer { state.jobs.removeAll() }
+            return state.jobs
+        }
+    }
+
+    /// Everything that waits, up to `eventsMax` events or one batch, in order. Sleeps up to `nanos`
+    /// when nothing does. Writer only.
+    func take(eventsMax: Int, into group: inout [EventBatch], sleepingNanos nanos: UInt64) {
+        if take(eventsMax: eventsMax, into: &group, sleeps: true) { return }
+        wake.wait(nanos: nanos)
+        _ = take(eventsMax: eventsMax, into: &group, sleeps: false)
+    }
+
+    /// Takes more of what has come in the meantime; true when something had.
+    func takeMore(eventsMax: Int, into group: inout [EventBatch]) -> Bool {
+        take(eventsMax: eventsMax, into: &group, sleeps: false)
+    }
+
+    private func take(eventsMax: Int, into group: inout [EventBatch], sleeps: Bool) -> Bool {
+        var hasOther = false
+        let taken = state.withLock { state -> [EventBatch] in
+            var count = 0
+            var events = 0
+            while count < state.waiting.count,
+                count == 0 || events + state.waiting[count].count <= eventsMax
+            {
+                events += state.waiting[count].count
+                count += 1
+            }
+            state.isWriterAsleep = sleeps && count == 0 && state.jobs.isEmpty && !state.isClosed
+            hasOther = !state.jobs.isEmpty || state.isClosed
+            defer { state.waiting.removeFirst(count) }
+            return Array(state.waiting.prefix(count))
+        }
+        group.append(contentsOf: taken)
+        return !taken.isEmpty || hasOther
+    }
+
+    /// The writer is done with a group.
+    func giveBack(_ group: [EventBatch]) {
+        let events = group.reduce(0) { $0 + $1.count }
+        state.withLock { state in
+            state.events -= events
+            for batch in group { Self.recycle(batch, &state) }
+        }
+    }
+
+    /// No more room for anybody, and no more sleep for the writer.
+    func close() {
+        state.withLock { $0.isClosed = true }
+        wake.notify()
+    }
+
+    /// True once the queue is closed and empty; batches that come later fail.
+    func finish() -> Bool {
+        state.withLock { state in
+            guard state.isClosed, state.waiting.isEmpty, state.jobs.isEmpty else { return false }
+            state.isFinished = true
+            return true
+        }
+    }
+
+    private static func recycle(_ batch: EventBatch, _ state: inout State) {
+        batch.clear()
+        if state.pool.count < poolMax { state.pool.append(batch) }
+    }
+}

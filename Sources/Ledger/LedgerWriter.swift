@@ -1,0 +1,345 @@
+internal import Logging
+internal import SQLite
+internal import SelfMetrics
+internal import Synchronization
+internal import Threading
+internal import Usage
+internal import Wire
+
+/// The one writer: takes batches in order, commits them in groups, publishes the sums, answers the
+/// senders.
+///
+///     queue -> [mark duplicates -> insert -> commit] -> apply to the state -> settle receipts
+///                     \-- on failure: roll back both, tell the senders; nothing was acknowledged
+///
+/// A lone event is committed at once; while a commit runs, what arrives gathers for the next one.
+final class LedgerWriter: @unchecked Sendable {
+    // Every field is touched by the writer's thread only, once it has started.
+
+    /// Events in one commit: more would not be faster, and the log would grow past its checkpoint
+    /// size.
+    static let groupEventsMax = 20_000
+    /// Rounds of waiting for a group that still grows, each one yield of the processor.
+    private static let lingerRounds = 4
+    private static let probeBytes = 1 << 20
+    private static let checkpointNanos: UInt64 = 10_000_000_000
+    /// Rows after a checkpoint are applied again at start, at some millions a second.
+    private static let checkpointRows = 1_000_000
+
+    private let shared: LedgerShared
+    private let database: DatabaseBox
+    private var identities: IdentityWindow
+    private var storedNames: NameID
+    private var group: [EventBatch] = []
+    private var unsaved: [Checkpoint] = []
+    private var rowsSinceCheckpoint = 0
+    private var checkpointedAt: UInt64
+    private var commitFault = RepeatedFault()
+    private var transactionFault = RepeatedFault()
+    private var fullFault = RepeatedFault()
+    private var lastReceived: Int64
+    private var retention: Retention
+
+    /// Noncopyable values in one owner.
+    private final class DatabaseBox {
+        let database: Database
+        var events: EventsTable
+        var checkpoints: CheckpointTable
+        var name: Statement
+
+        init(_ database: consuming Database) throws(SQLiteError) {
+            events = try EventsTable(database)
+            checkpoints = try CheckpointTable(database)
+            name = try database.prepare("insert into names (id, text) values (?, ?)", isKept: true)
+            self.database = database
+        }
+    }
+
+    init(
+        shared: LedgerShared, database: consuming Database, identities: IdentityWindow,
+        storedNames: NameID, lastReceived: Int64, retention: Retention
+    ) throws(SQLiteError) {
+        self.shared = shared
+        self.database = try DatabaseBox(database)
+        self.identities = identities
+        self.storedNames = storedNames
+        self.lastReceived = lastReceived
+        self.retention = retention
+        checkpointedAt = shared.time.monotonicNanos
+    }
+
+    /// The thread's body; returns when the queue is closed and empty.
+    func run() {
+        while true {
+            shared.queue.take(
+                eventsMax: Self.groupEventsMax, into: &group, sleepingNanos: 1_000_000_000)
+            let jobs = shared.queue.takeJobs()
+            if !group.isEmpty {
+                linger()
+                commitGroup()
+            }
+            for job in jobs { run(job) }
+            if group.isEmpty, jobs.isEmpty, shared.queue.finish() { break }
+            tick()
+        }
+        checkpoint()
+        // Readers without a writer then need no log file.
+        try? database.database.execute("pragma wal_checkpoint(truncate)")
+    }
+
+    /// While more requests arrive, letting their thread run makes one commit serve them all.
+    private func linger() {
+        var count = group.reduce(0) { $0 + $1.count }
+        for _ in 0..<Self.lingerRounds where count < EventBatch.capacity {
+            yieldThread()
+            guard shared.queue.takeMore(eventsMax: Self.groupEventsMax, into: &group) else {
+                return
+            }
+            count = group.reduce(0) { $0 + $1.count }
+        }
+    }
+
+    private func commitGroup() {
+        defer {
+            shared.queue.giveBack(group)
+            group.removeAll(keepingCapacity: true)
+        }
+        let started = shared.time.monotonicNanos
+        let now = max(shared.time.unixNanos, lastReceived)
+        identities.forgetOld(now: now)
+        let inserted = admit()
+        do throws(CommitFailure) {
+            try commit(now: now)
+        } catch {
+            identities.rollBack(inserted)
+            for participant in shared.participants { participant.rolledBack() }
+            fail(error)
+            return
+        }
+        for participant in shared.participants { participant.committed() }
+        lastReceived = now
+        identities.settle(now: now)
+        shared.publish(
+            now: now, windowNanos: identities.windowNanos(now: now), ids: identities.count)
+        shared.state.withLock { state in
+            for batch in group { state.apply(batch.rows) }
+        }
+        shared.metrics.observe(commitNanos: shared.time.monotonicNanos - started)
+        if let failures = commitFault.cleared() {
+            shared.isWritable.store(true, ordering: .relaxed)
+            shared.log.info("the store accepts events again", ("failures", "\(failures)"))
+        }
+        for batch in group { settle(batch) }
+    }
+
+    /// Marks duplicates, and refuses the parts whose amounts no longer fit into the ledger. Answers
+    /// how many ids were new.
+    private func admit() -> Int {
+        var (costLeft, tokensLeft) = shared.state.withLock { state in
+            (Int64.max - state.grandTotal, Int64.max - state.tokenTotal)
+        }
+        var inserted = 0
+        for batch in group {
+            for part in batch.parts {
+                let new = markDuplicates(batch, part.range)
+                guard fits(batch, part.range, &costLeft, &tokensLeft) else {
+                    identities.rollBack(new)
+                    for index in part.range { batch.rows.events[index].flags.insert(.refused) }
+                    tellFull()
+                    continue
+                }
+                inserted += new
+            }
+        }
+        return inserted
+    }
+
+    private func markDuplicates(_ batch: EventBatch, _ range: Range<Int>) -> Int {
+        var inserted = 0
+        for index in range where !batch.rows.events[index].id.isEmpty {
+            if identities.insert(batch.rows.events[index].identity) {
+                inserted += 1
+            } else {
+                batch.rows.events[index].flags.insert(.duplicate)
+            }
+        }
+        return inserted
+    }
+
+    /// Takes the sums of a part off what is left. Every other sum in the ledger is over a part of
+    /// the same events, so this is the one check that keeps all of them within 64 bits.
+    private func fits(
+        _ batch: EventBatch, _ range: Range<Int>, _ costLeft: inout Int64, _ tokensLeft: inout Int64
+    ) -> Bool {
+        var (cost, tokens) = (costLeft, tokensLeft)
+        for index in range where !batch.rows.events[index].isSkipped {
+            let event = batch.rows.events[index]
+            cost -= event.amount?.nanos ?? 0
+            tokens -= event.tokens.grandTotal
+            if cost < 0 || tokens < 0 { return false }
+        }
+        (costLeft, tokensLeft) = (cost, tokens)
+        rowsSinceCheckpoint += range.count
+        return true
+    }
+
+    private func tellFull() {
+        if fullFault.occurred("full") {
+            shared.log.error(
+                "an amount was refused: the sum of all amounts would pass 9.2 thousand million dollars"
+            )
+        }
+    }
+
+    private func commit(now: Int64) throws(CommitFailure) {
+        // Labels read tags: their values become names before the commit that first uses them.
+        shared.state.withLock { state in
+            for batch in group { state.internLabels(of: batch.rows) }
+        }
+        do throws(SQLiteError) {
+            try database.database.execute("begin immediate")
+            for batch in group { try database.events.insert(batch.rows) }
+            for participant in shared.participants {
+                try participant.prepare(group, in: database.database, now: now)
+            }
+            let names = pendingNames()
+            try write(names)
+            try database.database.execute("commit")
+            storedNames += NameID(names.count)
+        } catch {
+            if !database.database.isAutocommit { try? database.database.execute("rollback") }
+            throw .storeUnwritable(message: error.description)
+        }
+    }
+
+    private func pendingNames() -> [[UInt8]] {
+        let stored = storedNames
+        return shared.names.withTable { table in
+            guard table.last > stored else { return [] }
+            return (stored + 1...table.last).map { id in
+                var text: [UInt8] = []
+                table.append(id, to: &text)
+                return text
+            }
+        }
+    }
+
+    private func write(_ names: [[UInt8]]) throws(SQLiteError) {
+        for (offset, text) in names.enumerated() {
+            try database.name.bind(1, Int64(storedNames) + 1 + Int64(offset))
+            try database.name.bind(2, text: text.span)
+            try database.name.run()
+        }
+    }
+
+    private func settle(_ batch: EventBatch) {
+        for part in batch.parts {
+            if let first = part.range.first, batch.rows.events[first].flags.contains(.refused) {
+                part.receipt.fail(.ledgerFull)
+                continue
+            }
+            var duplicates = 0
+            for index in part.range where batch.rows.events[index].isDuplicate { duplicates += 1 }
+            part.receipt.settle(
+                accepted: part.range.count - duplicates, duplicates: duplicates)
+        }
+    }
+
+    private func fail(_ failure: CommitFailure) {
+        shared.metrics.countCommitFailure()
+        if case .storeUnwritable(let message) = failure {
+            shared.isWritable.store(false, ordering: .relaxed)
+            if commitFault.occurred(message) {
+                shared.log.error(
+                    "cannot commit events; senders are told to try again", ("cause", message))
+            }
+        }
+        for batch in group {
+            for part in batch.parts { part.receipt.fail(failure) }
+        }
+    }
+}
+
+// What happens between groups.
+extension LedgerWriter {
+    private func tick() {
+        let now = shared.time.monotonicNanos
+        let isDue = now - checkpointedAt >= Self.checkpointNanos
+        if rowsSinceCheckpoint >= Self.checkpointRows || isDue { checkpoint() }
+        if !shared.isWritable.load(ordering: .relaxed) { probe() }
+        let time = max(shared.time.unixNanos, lastReceived)
+        for participant in shared.participants where participant.isDue(now: time) {
+            tick(participant, now: time)
+        }
+        retention.run(database.database, now: time, shared.log)
+    }
+
+    private func tick(_ participant: any CommitParticipant, now: Int64) {
+        let isDurable = transaction { database throws(SQLiteError) in
+            try participant.tick(in: database, now: now)
+        }
+        if isDurable { participant.committed() } else { participant.rolledBack() }
+    }
+
+    private func run(_ job: EventQueue.Job) {
+        job.completion(transaction(job.run))
+    }
+
+    /// False when it could not be committed; then nothing of it is kept.
+    private func transaction(
+        _ body: (borrowing Database) throws(SQLiteError) -> Void
+    ) -> Bool {
+        do throws(SQLiteError) {
+            try database.database.execute("begin immediate")
+            try body(database.database)
+            try database.database.execute("commit")
+            _ = transactionFault.cleared()
+            return true
+        } catch {
+            if !database.database.isAutocommit { try? database.database.execute("rollback") }
+            if transactionFault.occurred(error.description) {
+                shared.log.warn("cannot write to the store", ("cause", error.description))
+            }
+            return false
+        }
+    }
+
+    /// Puts the state in memory beside the rows that it was made from.
+    private func checkpoint() {
+        checkpointedAt = shared.time.monotonicNanos
+        guard rowsSinceCheckpoint > 0 || !unsaved.isEmpty else { return }
+        rowsSinceCheckpoint = 0
+        unsaved.append(shared.state.withLock { Checkpoint(takingFrom: &$0) })
+        let now = max(shared.time.unixNanos, lastReceived)
+        let names = pendingNames()
+        let isDurable = transaction { database throws(SQLiteError) in
+            try write(names)
+            for checkpoint in unsaved { try self.database.checkpoints.write(checkpoint) }
+            for participant in shared.participants {
+                try participant.checkpoint(in: database, now: now)
+            }
+        }
+        // What was not written is kept for the next time; the rows themselves are safe.
+        if isDurable {
+            unsaved.removeAll()
+            storedNames += NameID(names.count)
+        }
+        for participant in shared.participants {
+            participant.checkpointEnded(isDurable: isDurable)
+        }
+    }
+
+    /// With no events coming, a write of some size tells when the store can be written again: a few
+    /// bytes still fit where a commit does not.
+    private func probe() {
+        do throws(SQLiteError) {
+            try database.database.execute(
+                "insert or replace into ledger_meta values ('probe', zeroblob(\(Self.probeBytes)))")
+            try database.database.execute("delete from ledger_meta where key = 'probe'")
+        } catch { return }
+        shared.isWritable.store(true, ordering: .relaxed)
+        if let failures = commitFault.cleared() {
+            shared.log.info("the store accepts events again", ("failures", "\(failures)"))
+        }
+    }
+}

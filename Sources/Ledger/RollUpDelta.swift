@@ -1,0 +1,132 @@
+internal import Usage
+
+/// Sums of a quarter of an hour and one set of dimension values, gathered since the last
+/// checkpoint. The checkpoint adds them to the stored roll-ups, from which reports, queries and
+/// back-fills are answered long after the raw events are gone.
+struct RollUpDelta {
+    static let seconds: Int64 = 900
+
+    struct Key: BitwiseCopyable, Equatable {
+        /// Quarter hours since 1970.
+        var quarter: UInt32 = 0
+        var tenant: NameID = 0
+        var user: NameID = 0
+        var feature: NameID = 0
+        var agent: NameID = 0
+        var operation: NameID = 0
+        var provider: NameID = 0
+        var model: NameID = 0
+        var tags: NameID = 0
+        /// Status, stage and cost source as in `CostEvent.facts`.
+        var facts: UInt32 = 0
+
+        @inline(__always)
+        init(_ event: CostEvent) {
+            quarter = UInt32(clamping: event.timestamp / (RollUpDelta.seconds &* 1_000_000_000))
+            tenant = event.tenant
+            user = event.user
+            feature = event.feature
+            agent = event.agent
+            operation = event.operation
+            provider = event.provider
+            model = event.model
+            tags = event.tags
+            facts = event.facts & 0xfff
+        }
+
+        @inline(__always)
+        var hash: UInt64 {
+            var state: UInt64 = 0xa076_1d64_78bd_642f
+            func mix(_ low: UInt32, _ high: UInt32) {
+                let word = UInt64(low) | UInt64(high) &<< 32
+                let product = (state ^ word).multipliedFullWidth(by: 0xe703_7ed1_a0b4_28db)
+                state = product.high ^ product.low
+            }
+            mix(quarter, tenant)
+            mix(user, feature)
+            mix(agent, operation)
+            mix(provider, model)
+            mix(tags, facts)
+            return state
+        }
+    }
+
+    struct Sums: BitwiseCopyable, Equatable {
+        var events: Int64 = 0
+        var input: Int64 = 0
+        var plainInput: Int64 = 0
+        var plainOutput: Int64 = 0
+        var cachedInput: Int64 = 0
+        var cacheWrite: Int64 = 0
+        var output: Int64 = 0
+        var reasoning: Int64 = 0
+        var audioInput: Int64 = 0
+        var audioOutput: Int64 = 0
+        var cost: Int64 = 0
+        var largest: Int64 = 0
+
+        @inline(__always)
+        mutating func add(_ event: CostEvent) {
+            events &+= 1
+            input &+= Int64(event.tokens.input)
+            plainInput &+= Int64(event.tokens.disjoint(.input))
+            plainOutput &+= Int64(event.tokens.disjoint(.output))
+            cachedInput &+= Int64(event.tokens.cachedInput)
+            cacheWrite &+= Int64(event.tokens.cacheWrite)
+            output &+= Int64(event.tokens.output)
+            reasoning &+= Int64(event.tokens.reasoning)
+            audioInput &+= Int64(event.tokens.disjoint(.audioInput))
+            audioOutput &+= Int64(event.tokens.audioOutput)
+            if let amount = event.amount {
+                cost += amount.nanos
+                largest = max(largest, amount.nanos)
+            }
+        }
+    }
+
+    private(set) var keys: [Key] = []
+    private(set) var sums: [Sums] = []
+    private var slots: [UInt32] = Array(repeating: 0, count: 1024)
+
+    var count: Int { keys.count }
+
+    @inline(__always)
+    mutating func add(_ event: CostEvent) {
+        let key = Key(event)
+        var slot = Int(truncatingIfNeeded: key.hash) & (slots.count &- 1)
+        while slots[slot] != 0 {
+            let entry = Int(slots[slot] &- 1)
+            if keys[entry] == key {
+                sums[entry].add(event)
+                return
+            }
+            slot = (slot &+ 1) & (slots.count &- 1)
+        }
+        keys.append(key)
+        var first = Sums()
+        first.add(event)
+        sums.append(first)
+        slots[slot] = UInt32(keys.count)
+        if keys.count * 2 > slots.count { grow() }
+    }
+
+    private mutating func grow() {
+        slots = Array(repeating: 0, count: slots.count * 2)
+        for entry in keys.indices {
+            var slot = Int(truncatingIfNeeded: keys[entry].hash) & (slots.count &- 1)
+            while slots[slot] != 0 { slot = (slot &+ 1) & (slots.count &- 1) }
+            slots[slot] = UInt32(entry) + 1
+        }
+    }
+
+    /// Empty again, with the memory of at most a few thousand entries.
+    mutating func clear() {
+        if keys.count > 8192 {
+            self = RollUpDelta()
+            return
+        }
+        keys.removeAll(keepingCapacity: true)
+        sums.removeAll(keepingCapacity: true)
+        for slot in slots.indices { slots[slot] = 0 }
+    }
+}

@@ -1,0 +1,10 @@
+#include "price_data.h"
+
+static const unsigned char data[] = {
+#embed "prices.csv"
+};
+
+// Through a function: Swift imports no array of unknown length.
+const unsigned char *costgauge_price_data_start(void) { return data; }
+
+const size_t costgauge_price_data_size = sizeof data;

@@ -1,0 +1,7 @@
+internal import Ledger
+public import Store
+
+extension Schema {
+    /// The steps of all rooms, in the order in which they were released.
+    public static let current = Schema(migrations: [LedgerSchema.version1])
+}

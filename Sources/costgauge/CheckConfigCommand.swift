@@ -1,0 +1,28 @@
+internal import Configuration
+
+enum CheckConfigCommand: Command {
+    static let name = "check-config"
+    static let summary = "prints every fault of a configuration with its place; exit 0 or 2"
+    static let operands = "FILE"
+    static let operandsMax = 1
+    static let flags: [Flag] = []
+
+    static func run(_ arguments: Arguments) throws -> Int32 {
+        guard let file = arguments.operands.first else {
+            throw UsageError(description: "name the file: costgauge check-config FILE")
+        }
+        do throws(ConfigurationFaults) {
+            let configuration = try Configuration.read(
+                try ConfigurationSource.contents(of: file), file: file,
+                environment: environmentVariables())
+            for warning in configuration.warnings { printError("warning: \(warning)\n") }
+            printOutput("\(file): good\n")
+            return 0
+        } catch {
+            printError(error.description + "\n")
+            let count = error.faults.count
+            printError("\(file): \(count) fault\(count == 1 ? "" : "s")\n")
+            return 2
+        }
+    }
+}

@@ -1,0 +1,75 @@
+internal import Configuration
+internal import Glibc
+internal import HTTPServer
+internal import Logging
+internal import Sidecar
+internal import Usage
+
+enum ServeCommand: Command {
+    static let name = "serve"
+    static let summary = "runs the sidecar; SIGHUP reads the configuration again, SIGTERM stops"
+    static let flags = ConfigurationSource.flags
+
+    static func run(_ arguments: Arguments) throws -> Int32 {
+        let source = try ConfigurationSource(arguments)
+        let configuration = try source.read()
+        let log = Logger(
+            level: configuration.logLevel, format: configuration.logFormat, time: SystemTime())
+        for warning in configuration.warnings { log.warn(warning) }
+        let signals = Signals()
+        raiseFileLimit()
+        let sidecar = try Sidecar(
+            configuration: configuration, time: SystemTime(),
+            seed: UInt64.random(in: .min ... .max), log: log
+        ) { () throws(ConfigurationFaults) in try source.read() }
+        log.info(
+            "listening", ("address", sidecar.address.description),
+            ("metrics_address", sidecar.metricsAddress?.description ?? ""),
+            ("version", Version.number))
+        while true {
+            switch signals.next() {
+            case .reload: _ = sidecar.reload()
+            case .stop:
+                log.info("stopping")
+                sidecar.stop()
+                return 0
+            }
+        }
+    }
+}
+
+/// Signals arrive one by one on the thread that asks; every other thread has them blocked.
+struct Signals {
+    enum Request { case stop, reload }
+
+    private var set = sigset_t()
+
+    /// Call before any thread is started: threads inherit the mask.
+    init() {
+        unsafe sigemptyset(&set)
+        for signal in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&set, signal) }
+        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+        // A peer that hangs up is an error of write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        // So is a file size limit (ulimit -f): the store refuses the commit, as with a full disk.
+        signal(SIGXFSZ, SIG_IGN)
+    }
+
+    func next() -> Request {
+        var set = set
+        var number: Int32 = 0
+        while true {
+            guard unsafe sigwait(&set, &number) == 0 else { continue }
+            return number == SIGHUP ? .reload : .stop
+        }
+    }
+}
+
+/// Every connection takes a descriptor; the soft limit of 1024 is for programs that use select.
+func raiseFileLimit() {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard unsafe getrlimit(resource, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(resource, &limit)
+}

@@ -1,0 +1,167 @@
+import Ledger
+import Logging
+import SQLite
+import Synchronization
+import TestSupport
+import TimeZones
+import Usage
+import Wire
+
+@testable import Budgets
+
+/// An engine on a store in memory, driven as the writer drives it.
+final class BudgetHarness {
+    let database: Database
+    let names = Names(hash: SeededHash(seed: 8))
+    private(set) var engine: BudgetEngine
+    private let told = Told()
+    /// Unix nanoseconds.
+    var now: Int64 = 1_795_168_800_000_000_000
+    static let second: Int64 = 1_000_000_000
+
+    init(_ definitions: [BudgetDefinition]) throws {
+        database = try Database(path: ":memory:", mode: .readWrite)
+        try database.execute(LedgerSchema.version1)
+        try database.execute(BudgetSchema.version2)
+        let told = told
+        engine = BudgetEngine(
+            definitions: definitions, names: names, now: now,
+            log: Logger(level: .error, format: .logfmt, time: ManualTime())
+        ) { events, _, _ in told.add(events) }
+        try engine.recover(from: database, now: now)
+    }
+
+    /// A new process on the same store, after a crash or a stop.
+    func restart(_ definitions: [BudgetDefinition]) throws {
+        let told = told
+        engine = BudgetEngine(
+            definitions: definitions, names: names, now: now,
+            log: Logger(level: .error, format: .logfmt, time: ManualTime())
+        ) { events, _, _ in told.add(events) }
+        try engine.recover(from: database, now: now)
+    }
+
+    func advance(seconds: Int64) { now += seconds * Self.second }
+
+    /// What has been told since the last call, in short: `crossed tenant=a 0.9 [0.5,0.75,0.9]`.
+    func events() -> [String] {
+        told.take { told in
+            told.map { event in
+                switch event.kind {
+                case .crossed(let threshold, let crossed, let arm):
+                    "crossed \(event.scopeText) \(event.periodKey) \(threshold.text) "
+                        + "[\(crossed.map(\.text).joined(separator: ","))]"
+                        + (arm > 0 ? " arm \(arm)" : "")
+                case .recorded(let threshold, _):
+                    "recorded \(event.scopeText) \(event.periodKey) \(threshold.text)"
+                case .resolved(let threshold, let arm, let reason):
+                    "resolved \(event.scopeText) \(event.periodKey) \(threshold.text) \(reason.rawValue)"
+                        + (arm > 0 ? " arm \(arm)" : "")
+                case .burning(_, let arm):
+                    "burning \(event.scopeText) \(event.periodKey)" + (arm > 0 ? " arm \(arm)" : "")
+                case .burnEnded: "burn ended \(event.scopeText) \(event.periodKey)"
+                }
+            }
+        }
+    }
+
+    func event(
+        _ dollars: Double, tenant: String = "a", user: String = "", feature: String = "",
+        tags: String = "",
+        conversation: String = "", at: Int64? = nil
+    ) -> (CostEvent, String) {
+        var event = CostEvent()
+        event.timestamp = at ?? now
+        event.tenant = names.intern(tenant)
+        event.user = names.intern(user)
+        event.feature = names.intern(feature)
+        event.tags = names.intern(tags)
+        event.amount = NanoUSD(nanos: Int64(dollars * 1_000_000_000))
+        event.costSource = .reported
+        return (event, conversation)
+    }
+
+    private func batch(_ events: [(CostEvent, String)]) -> EventBatch {
+        let batch = EventBatch()
+        for (event, conversation) in events {
+            var event = event
+            if !conversation.isEmpty {
+                event.conversation = batch.rows.append(Array(conversation.utf8).span)
+            }
+            batch.rows.events.append(event)
+        }
+        return batch
+    }
+
+    func commit(_ events: [(CostEvent, String)]) throws {
+        let group = [batch(events)]
+        try database.execute("begin")
+        try engine.prepare(group, in: database, now: now)
+        try database.execute("commit")
+        engine.committed()
+    }
+
+    /// As when the disk is full.
+    func failToCommit(_ events: [(CostEvent, String)]) throws {
+        let group = [batch(events)]
+        try database.execute("begin")
+        try engine.prepare(group, in: database, now: now)
+        try database.execute("rollback")
+        engine.rolledBack()
+    }
+
+    /// Events that were committed after the last checkpoint, at a start.
+    func replay(_ events: [(CostEvent, String)]) { engine.replay(batch(events).rows) }
+
+    func tick() throws {
+        guard engine.isDue(now: now) else { return }
+        try database.execute("begin")
+        try engine.tick(in: database, now: now)
+        try database.execute("commit")
+        engine.committed()
+    }
+
+    func checkpoint() throws {
+        try database.execute("begin")
+        try engine.checkpoint(in: database, now: now)
+        try database.execute("commit")
+        engine.checkpointEnded(isDurable: true)
+    }
+
+    func redefine(_ definitions: [BudgetDefinition]) throws {
+        try database.execute("begin")
+        try engine.redefine(definitions, in: database, now: now)
+        try database.execute("commit")
+        engine.redefined(isDurable: true)
+    }
+
+    func spent(_ scope: String, budget: String? = nil) -> String? {
+        engine.statuses(countMax: .max).first {
+            $0.scopeText == scope && (budget == nil || $0.budget.name == budget)
+        }?.spent.decimal
+    }
+
+    static func budget(
+        _ limit: Int64 = 100, each: [Dimension] = [.tenant], kind: PeriodRule.Kind = .month,
+        zone: Zone = .utc, burns: Bool = false, name: String = "b",
+        match: [BudgetDefinition.Match] = [], overrides: [BudgetDefinition.Override] = []
+    ) -> BudgetDefinition {
+        BudgetDefinition(
+            name: name, match: match, each: each, overrides: overrides,
+            period: PeriodRule(kind: kind, zone: zone),
+            limit: NanoUSD(nanos: limit * 1_000_000_000),
+            burns: burns)
+    }
+}
+
+/// What the engine reported.
+private final class Told: Sendable {
+    private let events = Mutex<[BudgetEvent]>([])
+    func add(_ new: [BudgetEvent]) { events.withLock { $0 += new } }
+    func take(_ body: ([BudgetEvent]) -> [String]) -> [String] {
+        events.withLock { events in
+            defer { events.removeAll() }
+            return body(events)
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import TestSupport
+import Testing
+import TimeZones
+
+@testable import Budgets
+
+private func seconds(_ text: String) -> Int64 {
+    Int64(ISO8601DateFormatter().date(from: text)?.timeIntervalSince1970 ?? 0)
+}
+
+private func text(_ seconds: Int64) -> String {
+    ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: Double(seconds)))
+}
+
+@Suite struct PeriodTests {
+    // kind, zone, week start, reset hour, moment -> start, end, key
+    @Test(
+        "P8 periods follow the local clock",
+        arguments: [
+            (
+                "month", "UTC", "monday", 0, "2026-11-20T10:00:00Z", "2026-11-01T00:00:00Z",
+                "2026-12-01T00:00:00Z", "2026-11"
+            ),
+            (
+                "month", "UTC", "monday", 0, "2024-02-29T23:59:59Z", "2024-02-01T00:00:00Z",
+                "2024-03-01T00:00:00Z", "2024-02"
+            ),
+            (
+                "month", "UTC", "monday", 0, "2026-12-31T23:59:59Z", "2026-12-01T00:00:00Z",
+                "2027-01-01T00:00:00Z", "2026-12"
+            ),
+            (
+                "month", "Europe/Berlin", "monday", 0, "2026-10-31T22:59:59Z",
+                "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z", "2026-10"
+            ),
+            (
+                "month", "Europe/Berlin", "monday", 0, "2026-10-31T23:00:00Z",
+                "2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z", "2026-11"
+            ),
+            (
+                "month", "America/New_York", "monday", 6, "2026-11-01T10:59:59Z",
+                "2026-10-01T10:00:00Z", "2026-11-01T11:00:00Z", "2026-10"
+            ),
+            // 23 hours on the day when clocks go forward, 25 when they go back.
+            (
+                "day", "Europe/Berlin", "monday", 0, "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z",
+                "2026-03-29T22:00:00Z", "2026-03-29"
+            ),
+            (
+                "day", "Europe/Berlin", "monday", 0, "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z",
+                "2026-10-25T23:00:00Z", "2026-10-25"
+            ),
+            // A reset hour that is left out: the day begins with the change.
+            (
+                "day", "Europe/Berlin", "monday", 2, "2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z",
+                "2026-03-30T00:00:00Z", "2026-03-29"
+            ),
+            (
+                "day", "Europe/Berlin", "monday", 2, "2026-03-29T00:59:59Z", "2026-03-28T01:00:00Z",
+                "2026-03-29T01:00:00Z", "2026-03-28"
+            ),
+            // One that comes twice: with the first.
+            (
+                "day", "Europe/Berlin", "monday", 2, "2026-10-25T00:30:00Z", "2026-10-25T00:00:00Z",
+                "2026-10-26T01:00:00Z", "2026-10-25"
+            ),
+            (
+                "day", "Europe/Berlin", "monday", 2, "2026-10-24T23:59:59Z", "2026-10-24T00:00:00Z",
+                "2026-10-25T00:00:00Z", "2026-10-24"
+            ),
+            (
+                "day", "Asia/Kolkata", "monday", 0, "2026-11-20T18:29:59Z", "2026-11-19T18:30:00Z",
+                "2026-11-20T18:30:00Z", "2026-11-20"
+            ),
+            // Midnight is left out in Cairo on the last Friday of April.
+            (
+                "day", "Africa/Cairo", "monday", 0, "2026-04-23T22:00:00Z", "2026-04-23T22:00:00Z",
+                "2026-04-24T21:00:00Z", "2026-04-24"
+            ),
+            (
+                "week", "UTC", "monday", 0, "2026-11-20T10:00:00Z", "2026-11-16T00:00:00Z",
+                "2026-11-23T00:00:00Z", "week-2026-11-16"
+            ),
+            (
+                "week", "UTC", "sunday", 0, "2026-11-20T10:00:00Z", "2026-11-15T00:00:00Z",
+                "2026-11-22T00:00:00Z", "week-2026-11-15"
+            ),
+            (
+                "week", "UTC", "friday", 10, "2026-11-20T09:59:59Z", "2026-11-13T10:00:00Z",
+                "2026-11-20T10:00:00Z", "week-2026-11-13"
+            ),
+            (
+                "week", "Europe/Berlin", "monday", 0, "2026-10-26T00:00:00Z",
+                "2026-10-25T23:00:00Z", "2026-11-01T23:00:00Z", "week-2026-10-26"
+            ),
+            (
+                "week", "UTC", "monday", 0, "1970-01-01T00:00:00Z", "1969-12-29T00:00:00Z",
+                "1970-01-05T00:00:00Z", "week-1969-12-29"
+            ),
+            (
+                "hour", "UTC", "monday", 0, "2026-11-20T10:59:59Z", "2026-11-20T10:00:00Z",
+                "2026-11-20T11:00:00Z", "2026-11-20T10Z"
+            ),
+            (
+                "hour", "Asia/Kathmandu", "monday", 0, "2026-11-20T10:20:00Z",
+                "2026-11-20T10:15:00Z", "2026-11-20T11:15:00Z", "2026-11-20T10Z"
+            ),
+            // The hour that comes twice is two periods.
+            (
+                "hour", "Europe/Berlin", "monday", 0, "2026-10-25T00:30:00Z",
+                "2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z", "2026-10-25T00Z"
+            ),
+            (
+                "hour", "Europe/Berlin", "monday", 0, "2026-10-25T01:30:00Z",
+                "2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z", "2026-10-25T01Z"
+            ),
+        ] as [(String, String, String, Int, String, String, String, String)])
+    func vectors(
+        _ kind: String, _ zone: String, _ weekStart: String, _ hour: Int, _ moment: String,
+        _ start: String,
+        _ end: String, _ key: String
+    ) throws {
+        let rule = PeriodRule(
+            kind: try #require(PeriodRule.Kind(rawValue: kind)), zone: try Zone(named: zone),
+            weekStart: try #require(PeriodRule.Weekday(rawValue: weekStart)), resetHour: hour)
+        let period = rule.period(containing: seconds(moment))
+        #expect(text(period.start) == start && text(period.end) == end)
+        #expect(rule.key(of: period) == key)
+    }
+
+    @Test func `periods cover all of time without gap or overlap`() throws {
+        var random = SeededRandom(seed: 31)
+        let zones = [
+            "UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo",
+            "Pacific/Apia",
+        ]
+        for name in zones {
+            for kind in PeriodRule.Kind.allCases {
+                let rule = PeriodRule(
+                    kind: kind, zone: try Zone(named: name),
+                    weekStart: random.pick(PeriodRule.Weekday.allCases), resetHour: random.below(24)
+                )
+                var period = rule.period(
+                    containing: 1_290_000_000 + Int64(random.below(400_000_000)))
+                var keys: Set<String> = []
+                for _ in 0..<800 {
+                    #expect(period.start < period.end)
+                    for moment in [period.start, period.end - 1, (period.start + period.end) / 2] {
+                        #expect(
+                            rule.period(containing: moment) == period,
+                            "\(name) \(kind) \(text(moment))")
+                    }
+                    #expect(
+                        keys.insert(rule.key(of: period)).inserted,
+                        "\(name) \(kind) \(rule.key(of: period))")
+                    #expect(rule.period(before: rule.period(containing: period.end)) == period)
+                    period = rule.period(containing: period.end)
+                }
+            }
+        }
+    }
+}
