@@ -16,7 +16,7 @@ demo: libraries ## builds and runs a simulated company; Ctrl-C stops it
 
 test: libraries peers ## runs all tests, with the real Prometheus and friends
 	swift build --build-tests
-	COSTGAUGE_REQUIRE_PEERS=1 swift test --skip-build
+	REQUIRE_PEERS=1 swift test --skip-build
 
 build: libraries ## builds .build/release/costgauge
 	swift build -c release --product costgauge

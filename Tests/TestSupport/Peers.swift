@@ -24,7 +24,7 @@ public enum Peers {
 
     /// Set by `make test`: then a missing peer fails the run instead of skipping tests.
     public static var areRequired: Bool {
-        ProcessInfo.processInfo.environment["COSTGAUGE_REQUIRE_PEERS"] == "1"
+        ProcessInfo.processInfo.environment["REQUIRE_PEERS"] == "1"
     }
 }
 
