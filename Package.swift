@@ -88,22 +88,40 @@ let package = Package(
                 "Aggregation", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage", "Wire",
             ]),
         room("Alerts", ["Budgets", "JSON", "Ledger", "SQLite", "SelfMetrics", "Usage", "Wire"]),
-        room("Exposition", ["Aggregation", "Gzip", "Ledger", "SelfMetrics", "Usage", "Wire"]),
+        room(
+            "Delivery",
+            [
+                "Alerts", "Crypto", "HTTPClient", "Ledger", "Logging", "SQLite", "Threading",
+                "Usage",
+                "Wire",
+            ]),
+        room(
+            "Exposition",
+            [
+                "Aggregation", "Alerts", "Budgets", "Delivery", "Gzip", "Ledger", "SelfMetrics",
+                "Usage", "Wire",
+            ]),
         room(
             "API",
             [
-                "Exposition", "Gzip", "HTTPServer", "Intake", "Ledger", "SelfMetrics", "Threading",
-                "Usage", "Wire",
+                "Alerts", "Budgets", "Delivery", "Exposition", "Gzip", "HTTPServer", "Intake",
+                "JSON",
+                "Ledger", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
             ]),
 
         // Above every room.
         room(
             "Configuration",
-            ["Aggregation", "HTTPServer", "Ledger", "Logging", "Store", "Usage", "YAML"]),
+            [
+                "Aggregation", "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging",
+                "Store", "TimeZones", "Usage", "Wire", "YAML",
+            ]),
         room(
             "Sidecar",
             [
-                "API", "Configuration", "Exposition", "Gzip", "HTTPServer", "Intake", "Ledger",
+                "API", "Alerts", "Budgets", "Configuration", "Crypto", "Delivery", "Exposition",
+                "Gzip",
+                "HTTPClient", "HTTPServer", "Intake", "Ledger",
                 "Logging", "Pricing", "SQLite", "SelfMetrics", "Store", "Threading", "Usage",
                 "Wire", "YAML",
             ]),
@@ -139,11 +157,17 @@ let package = Package(
         test(
             "Exposition",
             [
-                "Aggregation", "Gzip", "Ledger", "Logging", "SQLite", "SelfMetrics", "Store",
+                "Aggregation", "Budgets", "Gzip", "Ledger", "Logging", "SQLite", "SelfMetrics",
+                "Store",
                 "Usage", "Wire",
             ]),
         test(
-            "Configuration", ["HTTPServer", "Ledger", "Logging", "Usage", "YAML"],
+            "Configuration",
+            [
+                "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging", "TimeZones",
+                "Usage",
+                "YAML",
+            ],
             exclude: ["Fixtures"]),
         .testTarget(
             name: "TidyTests", dependencies: ["costgauge", "TestSupport"], swiftSettings: testing),

@@ -1,37 +1,8 @@
-public import Exposition
+internal import Exposition
 public import HTTPServer
-public import Intake
-public import Ledger
-public import SelfMetrics
-public import Usage
-
-/// What the HTTP surface needs from the rest of the process.
-public struct APIServices: Sendable {
-    public let intake: EventIntake
-    public let ledger: Ledger
-    public let metrics: SelfMetrics
-    public let page: MetricsPage
-    public let control: ControlQueue
-    public let time: any TimeSource
-    public let readings: @Sendable () -> SelfReadings
-    /// Answers nil, or what is wrong with the new configuration.
-    public let reload: @Sendable () -> String?
-
-    public init(
-        intake: EventIntake, ledger: Ledger, metrics: SelfMetrics, page: MetricsPage,
-        control: ControlQueue, time: any TimeSource,
-        readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?
-    ) {
-        self.intake = intake
-        self.ledger = ledger
-        self.metrics = metrics
-        self.page = page
-        self.control = control
-        self.time = time
-        self.readings = readings
-        self.reload = reload
-    }
-}
+internal import Ledger
+internal import SelfMetrics
+internal import Usage
 
 /// Routes requests. One for each listener.
 public final class API: HTTPHandler {
@@ -39,6 +10,8 @@ public final class API: HTTPHandler {
     private let routes: [APIRoute]
     private let requestGuard: RequestGuard?
     private let events: EventsHandler
+    private let alerts: AlertsHandler
+    private let budgets: BudgetsHandler
     /// Bodies of paths that expect none.
     private static let smallBytesMax = 64 * 1024
 
@@ -51,6 +24,8 @@ public final class API: HTTPHandler {
         requestGuard = isOpen ? nil : RequestGuard(address: address)
         events = EventsHandler(
             intake: services.intake, bytesMax: eventsBytesMax)
+        alerts = AlertsHandler(services: services)
+        budgets = BudgetsHandler(services: services)
     }
 
     public func admit(_ exchange: HTTPExchange) -> HTTPAdmission {
@@ -68,20 +43,39 @@ public final class API: HTTPHandler {
     }
 
     public func handle(_ exchange: HTTPExchange) {
-        guard let route = routes.first(where: { $0.path == exchange.path }) else { return }
+        guard let (route, values) = find(exchange.path) else { return }
+        let value = values.first ?? ""
         switch route.action {
         case .page: finish(exchange, LandingPage.response)
         case .healthy: finish(exchange, .text(200, "costgauge is Healthy.\n"))
         case .ready: finish(exchange, ready)
-        case .metrics: onControl(exchange) { [self] in metrics(exchange) }
-        case .reload: onControl(exchange) { [self] in reload() }
+        case .metrics: onControl(exchange) { [self] _ in metrics(exchange) }
+        case .reload: onControl(exchange) { [self] _ in reload() }
         case .events:
             events.handle(exchange) { [self] response in finish(exchange, response) }
+        case .budgets:
+            onControl(exchange) { [self] query throws(APIError) in try budgets.budgets(query) }
+        case .alerts:
+            onControl(exchange) { [self] query throws(APIError) in try alerts.alerts(query) }
+        case .alert: onControl(exchange) { [self] _ throws(APIError) in try alerts.alert(value) }
+        case .deliveries:
+            onControl(exchange) { [self] query throws(APIError) in try alerts.deliveries(query) }
+        case .replay:
+            later(exchange) { [self] respond in alerts.replay(value, respond: respond) }
+        case .testReceiver:
+            later(exchange) { [self] respond in alerts.test(value, respond: respond) }
         }
     }
 
+    private func find(_ path: String) -> (APIRoute, [String])? {
+        for route in routes {
+            if let values = route.match(path) { return (route, values) }
+        }
+        return nil
+    }
+
     private func route(_ exchange: HTTPExchange) throws(APIError) -> APIRoute {
-        guard let route = routes.first(where: { $0.path == exchange.path }) else {
+        guard let (route, _) = find(exchange.path) else {
             throw APIError(
                 status: 404, code: "not_found",
                 message: "there is no \(exchange.path.prefix(100)); there are "
@@ -101,25 +95,44 @@ public final class API: HTTPHandler {
     }
 
     private func count(_ exchange: HTTPExchange, _ status: Int) {
-        let path = routes.first { $0.path == exchange.path }?.path ?? "other"
         services.metrics.count(
-            requestTo: path, code: status,
+            requestTo: find(exchange.path)?.0.path ?? "other", code: status,
             nanos: services.time.monotonicNanos &- exchange.startedNanos)
     }
 
+    /// Parks the request and does the work on the control thread.
     private func onControl(
-        _ exchange: HTTPExchange, _ work: @escaping @Sendable () -> HTTPResponse
+        _ exchange: HTTPExchange,
+        _ work: @escaping @Sendable (Query) throws(APIError) -> HTTPResponse
+    ) {
+        let query = Query(exchange)
+        exchange.park()
+        let isTaken = services.control.submit { [self] in
+            do throws(APIError) {
+                finish(exchange, try work(query))
+            } catch {
+                finish(exchange, error.response)
+            }
+        }
+        if !isTaken { finish(exchange, Self.busy) }
+    }
+
+    /// Parks the request and begins work that answers at some later time.
+    private func later(
+        _ exchange: HTTPExchange,
+        _ work: @escaping @Sendable (@escaping @Sendable (HTTPResponse) -> Void) -> Void
     ) {
         exchange.park()
-        let isTaken = services.control.submit { [self] in finish(exchange, work()) }
-        if isTaken { return }
-        finish(
-            exchange,
-            APIError(
-                status: 503, code: "busy", message: "too many requests wait; try again in a second",
-                headers: [("Retry-After", "1")]
-            ).response)
+        let isTaken = services.control.submit { [self] in
+            work { [self] response in finish(exchange, response) }
+        }
+        if !isTaken { finish(exchange, Self.busy) }
     }
+
+    private static let busy = APIError(
+        status: 503, code: "busy", message: "too many requests wait; try again in a second",
+        headers: [("Retry-After", "1")]
+    ).response
 
     private var ready: HTTPResponse {
         services.ledger.isWritable
@@ -131,7 +144,7 @@ public final class API: HTTPHandler {
         let rendered = services.page.render(
             .negotiate(accept: exchange.header("Accept")),
             gzip: acceptsGzip(exchange.header("Accept-Encoding")), ledger: services.ledger,
-            metrics: services.metrics, readings: services.readings())
+            budgets: services.budgets, metrics: services.metrics, readings: services.readings())
         var headers = [(name: "Vary", value: "Accept, Accept-Encoding")]
         if rendered.isGzip { headers.append((name: "Content-Encoding", value: "gzip")) }
         return HTTPResponse(

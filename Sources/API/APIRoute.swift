@@ -4,20 +4,55 @@ internal import HTTPServer
 struct APIRoute: Sendable {
     enum Action: Sendable {
         case page, metrics, healthy, ready, reload, events
+        case budgets, alerts, alert, deliveries, replay, testReceiver
     }
 
-    /// As the metrics and the 404 name it.
+    /// As the metrics and the 404 name it; a part in braces stands for any one part.
     let path: String
     let methods: [HTTPMethod]
     let action: Action
+    private let parts: [Substring]
+
+    init(path: String, methods: [HTTPMethod], action: Action) {
+        self.path = path
+        self.methods = methods
+        self.action = action
+        parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    }
+
+    /// The decoded values of the parts in braces; nil when the path is another one.
+    func match(_ path: String) -> [String]? {
+        if path == self.path { return parts.contains { $0.hasPrefix("{") } ? nil : [] }
+        guard self.path.contains("{") else { return nil }
+        let given = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard given.count == parts.count else { return nil }
+        var values: [String] = []
+        for (part, text) in zip(parts, given) {
+            if part.hasPrefix("{") {
+                guard let value = percentDecoded(String(text)), !value.isEmpty else { return nil }
+                values.append(value)
+            } else if part != text {
+                return nil
+            }
+        }
+        return values
+    }
+
+    private static let read: [HTTPMethod] = [.get, .head]
 
     static let all = [
-        APIRoute(path: "/", methods: [.get, .head], action: .page),
-        APIRoute(path: "/metrics", methods: [.get, .head], action: .metrics),
-        APIRoute(path: "/-/healthy", methods: [.get, .head], action: .healthy),
-        APIRoute(path: "/-/ready", methods: [.get, .head], action: .ready),
+        APIRoute(path: "/", methods: read, action: .page),
+        APIRoute(path: "/metrics", methods: read, action: .metrics),
+        APIRoute(path: "/-/healthy", methods: read, action: .healthy),
+        APIRoute(path: "/-/ready", methods: read, action: .ready),
         APIRoute(path: "/-/reload", methods: [.post, .put], action: .reload),
         APIRoute(path: "/v1/events", methods: [.post], action: .events),
+        APIRoute(path: "/v1/budgets", methods: read, action: .budgets),
+        APIRoute(path: "/v1/alerts", methods: read, action: .alerts),
+        APIRoute(path: "/v1/alerts/{id}", methods: read, action: .alert),
+        APIRoute(path: "/v1/deliveries", methods: read, action: .deliveries),
+        APIRoute(path: "/v1/deliveries/{id}/replay", methods: [.post], action: .replay),
+        APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),
     ]
 
     /// What a network may see that is not trusted with more.

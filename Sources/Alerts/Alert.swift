@@ -30,6 +30,23 @@ public struct AlertBudget: Equatable, Sendable {
     /// Unix seconds at which the pace passes the limit.
     public var breachAt: Int64?
 
+    public init(
+        name: String, scope: [Entry], periodStart: Int64, periodEnd: Int64, limit: NanoUSD,
+        spent: NanoUSD, threshold: String? = nil, crossed: [String] = [], forecast: NanoUSD? = nil,
+        breachAt: Int64? = nil
+    ) {
+        self.name = name
+        self.scope = scope
+        self.periodStart = periodStart
+        self.periodEnd = periodEnd
+        self.limit = limit
+        self.spent = spent
+        self.threshold = threshold
+        self.crossed = crossed
+        self.forecast = forecast
+        self.breachAt = breachAt
+    }
+
     public struct Entry: Equatable, Sendable {
         public let dimension: String
         public let value: String
@@ -73,13 +90,25 @@ public struct Alert: Equatable, Sendable {
     public let startsAt: Int64
     public var endsAt: Int64?
     public var budget: AlertBudget?
-    /// The receiver that `deliveryFailed` is about.
-    public var receiver: String?
+    /// What else it is about, such as the receiver that cannot be reached; routes match on them.
+    public var details: [Detail] = []
+    /// Why it is over, once it is.
+    public var resolution: String?
+
+    public struct Detail: Equatable, Sendable {
+        public let name: String
+        public let value: String
+
+        public init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
 
     public init(
         id: String, dedupKey: String, kind: AlertKind, status: AlertStatus = .firing,
         severity: Severity, title: String, summary: String, startsAt: Int64, endsAt: Int64? = nil,
-        budget: AlertBudget? = nil, receiver: String? = nil
+        budget: AlertBudget? = nil, details: [Detail] = []
     ) {
         self.id = id
         self.dedupKey = dedupKey
@@ -91,7 +120,7 @@ public struct Alert: Equatable, Sendable {
         self.startsAt = startsAt
         self.endsAt = endsAt
         self.budget = budget
-        self.receiver = receiver
+        self.details = details
     }
 
     /// `budget_threshold.firing`.
@@ -103,8 +132,9 @@ public struct Alert: Equatable, Sendable {
         case "kind": kind.rawValue
         case "severity": severity.word
         case "budget": budget?.name
-        case "receiver": receiver
-        default: budget?.scope.first { $0.dimension == name }?.value
+        default:
+            budget?.scope.first { $0.dimension == name }?.value
+                ?? details.first { $0.name == name }?.value
         }
     }
 }

@@ -24,7 +24,13 @@ extension Alert {
         add("summary", summary)
         add("starts_at", RFC3339.text(unixNanos: startsAt / 1_000_000 * 1_000_000))
         if let endsAt { add("ends_at", RFC3339.text(unixNanos: endsAt / 1_000_000 * 1_000_000)) }
-        if let receiver { add("receiver", receiver) }
+        if let resolution { add("resolution", resolution) }
+        for detail in details {
+            bytes.append(UInt8(ascii: ","))
+            bytes.appendJSONString(detail.name)
+            bytes.append(UInt8(ascii: ":"))
+            bytes.appendJSONString(detail.value)
+        }
         if let budget {
             bytes.append(",\"budget\":" as StaticString)
             budget.appendJSON(to: &bytes)

@@ -56,7 +56,7 @@ public struct AlertRouter: Equatable, Sendable {
         return receivers.filter { receiver in
             wanted.contains(receiver.name) && alert.severity >= receiver.minSeverity
                 // Whoever cannot be reached is not told of it.
-                && !(alert.kind == .deliveryFailed && alert.receiver == receiver.name)
+                && !(alert.kind == .deliveryFailed && alert.field("receiver") == receiver.name)
         }.map(\.name)
     }
 

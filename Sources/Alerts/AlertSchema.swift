@@ -13,7 +13,8 @@ public enum AlertSchema {
             starts_ns integer not null,
             ends_ns integer,
             budget text,
-            receiver text
+            details text,
+            resolution text
         ) without rowid;
         create index alerts_by_time on alerts (starts_ns);
         create index alerts_by_key on alerts (dedup_key);
@@ -28,6 +29,7 @@ public enum AlertSchema {
             state text not null,
             attempts integer not null default 0,
             created_ns integer not null,
+            since_ns integer not null,
             next_ns integer not null,
             ended_ns integer,
             answer integer,

@@ -127,8 +127,9 @@ struct Forecast {
         let elapsed = seconds - event.period.start
         let length = event.period.end - event.period.start
         guard event.period.contains(seconds), elapsed >= max(600, length / 30) else { return nil }
-        amount = NanoUSD(
-            nanos: Int64(clamping: Int128(event.spent.nanos) * Int128(length) / Int128(elapsed)))
+        let nanos = Int128(event.spent.nanos) * Int128(length) / Int128(elapsed)
+        // A guess: cents are more than enough.
+        amount = NanoUSD(nanos: Int64(clamping: nanos / 10_000_000 * 10_000_000))
         let rest = event.limit.nanos - event.spent.nanos
         guard rest > 0, amount > event.limit else {
             breachAt = nil

@@ -14,6 +14,8 @@ public struct Configuration: Equatable, Sendable {
         public var sync = Synchronous.full
         /// Age at which raw events are deleted; 0 keeps them.
         public var eventsNanos = 30 * nanosPerDay
+        /// Age at which alerts that are over are deleted; 0 keeps them.
+        public var alertsNanos = 90 * nanosPerDay
     }
 
     public struct Web: Equatable, Sendable {
@@ -21,6 +23,9 @@ public struct Configuration: Equatable, Sendable {
         /// Metrics and health for the network; nil: none.
         public var metricsListen: ListenAddress?
         public var eventsBytesMax = 16 << 20
+        /// How people reach the page: what links in notifications begin with. Empty: as listened
+        /// on.
+        public var externalURL = ""
     }
 
     public var storage = Storage()
@@ -28,6 +33,8 @@ public struct Configuration: Equatable, Sendable {
     /// Empty: events must name their tenant.
     public var defaultTenant = "default"
     public var ledger = LedgerSettings()
+    public var budgets = Configuration.defaultBudgets
+    public var alerts = AlertSettings()
     /// `_created` samples in OpenMetrics.
     public var writesCreated = false
     public var logLevel = LogLevel.info
@@ -43,9 +50,11 @@ public struct Configuration: Equatable, Sendable {
 extension Configuration {
     /// Reads a file's text, with overrides from the environment. An empty text gives the defaults.
     public static func read(
-        _ text: [UInt8], file: String, environment: [String: String]
+        _ text: [UInt8], file: String, environment: [String: String],
+        secretFiles: SecretFiles = .none
     ) throws(ConfigurationFaults) -> Configuration {
-        let reader = ConfigurationReader(file: file, environment: environment)
+        let reader = ConfigurationReader(
+            file: file, environment: environment, secretFiles: secretFiles)
         let root: YAMLNode
         do throws(YAMLError) {
             root = try YAMLDocument.read(text)
@@ -66,7 +75,8 @@ extension Configuration {
 
     /// Every key that `read` looks at, with its path.
     static func knownKeys() -> Set<String> {
-        let reader = ConfigurationReader(file: "", environment: [:])
+        let reader = ConfigurationReader(
+            file: "", environment: [:], secretFiles: .none, isListingKeys: true)
         _ = decode(YAMLNode(.mapping([]), mark: YAMLMark(line: 1, column: 1)), reader)
         return reader.knownKeys
     }
@@ -81,6 +91,8 @@ extension Configuration {
         readAttribution(&map, &configuration)
         readIntake(&map, &configuration)
         readMetrics(&map, &configuration)
+        configuration.budgets = readBudgets(&map)
+        configuration.alerts = readAlerts(&map)
         var log = map.map("log")
         configuration.logLevel = log.word("level", default: configuration.logLevel)
         configuration.logFormat = log.word("format", default: configuration.logFormat)
@@ -99,6 +111,8 @@ extension Configuration {
         var retention = storage.map("retention")
         result.storage.eventsNanos = retention.nanos(
             "events", default: result.storage.eventsNanos, in: 0...(3660 * nanosPerDay))
+        result.storage.alertsNanos = retention.nanos(
+            "alerts", default: result.storage.alertsNanos, in: 0...(3660 * nanosPerDay))
         retention.finish()
         storage.finish()
     }
@@ -117,6 +131,13 @@ extension Configuration {
         }
         if let metrics = result.web.metricsListen, metrics == result.web.listen, metrics.port != 0 {
             web.fault("metrics_listen", "\(metrics) is web.listen already; name another address")
+        }
+        result.web.externalURL = web.scalar(
+            "external_url", default: "",
+            expected: "an address such as https://costgauge.example.com"
+        ) { text in
+            text.isEmpty || text.hasPrefix("http://") || text.hasPrefix("https://")
+                ? text.hasSuffix("/") ? String(text.dropLast()) : text : nil
         }
         var sizes = web.map("body_bytes_max")
         result.web.eventsBytesMax = sizes.bytes(

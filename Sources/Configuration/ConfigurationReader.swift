@@ -8,10 +8,26 @@ final class ConfigurationReader {
     /// Every key that was asked for: the schema, as the code knows it.
     private(set) var knownKeys: Set<String> = []
     private(set) var usedVariables: Set<String> = []
+    /// Reads what `..._file` names.
+    let secretFiles: SecretFiles
+    /// Only the keys are wanted: lists are walked as if they had one entry.
+    let isListingKeys: Bool
 
-    init(file: String, environment: [String: String]) {
+    init(
+        file: String, environment: [String: String], secretFiles: SecretFiles,
+        isListingKeys: Bool = false
+    ) {
         self.file = file
         self.environment = environment
+        self.secretFiles = secretFiles
+        self.isListingKeys = isListingKeys
+    }
+
+    /// A variable that is no key's own override, such as one that defines a budget.
+    func use(_ variable: String) -> String? {
+        guard let value = environment[variable] else { return nil }
+        usedVariables.insert(variable)
+        return value
     }
 
     /// More faults than this are not worth reading at once.
@@ -50,219 +66,4 @@ final class ConfigurationReader {
             return a < b
         }
     }
-}
-
-/// One mapping of the file. Each key is asked for by name, with its kind and bounds; what nobody
-/// asked for is a fault.
-struct ConfigurationMap {
-    private let reader: ConfigurationReader
-    private let path: String
-    private let entries: [YAMLEntry]
-    private var asked: Set<String> = []
-    /// Values in lists have no name in the environment.
-    private let hasVariables: Bool
-
-    init(_ node: YAMLNode?, path: String, reader: ConfigurationReader, hasVariables: Bool = true) {
-        self.reader = reader
-        self.path = path
-        self.hasVariables = hasVariables
-        switch node?.content {
-        case .mapping(let entries):
-            self.entries = entries
-            tellRepeated()
-        case nil: entries = []
-        case .some:
-            entries = []
-            if let node, !node.isNull {
-                reader.fault(node.mark, path, "must be a mapping of keys; got \(node.kindName)")
-            }
-        }
-    }
-
-    private func tellRepeated() {
-        var lines: [String: Int] = [:]
-        for entry in entries {
-            if let line = lines[entry.key] {
-                reader.fault(
-                    entry.keyMark, key(entry.key), "is set twice; the first is on line \(line)")
-            } else {
-                lines[entry.key] = entry.keyMark.line
-            }
-        }
-    }
-
-    private func key(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
-
-    /// The value of a key and the name under which faults in it are told.
-    private mutating func node(_ name: String) -> YAMLNode? {
-        asked.insert(name)
-        reader.know(key(name))
-        return entries.first { $0.key == name }?.value
-    }
-
-    mutating func map(_ name: String) -> ConfigurationMap {
-        ConfigurationMap(
-            node(name), path: key(name), reader: reader, hasVariables: hasVariables)
-    }
-
-    /// Reads a single value. `parse` answers nil when `expected` does not hold.
-    ///
-    /// `isText`: quotes make no difference. Otherwise a quoted value is text and no number or truth
-    /// value.
-    mutating func scalar<Value>(
-        _ name: String, default fallback: Value, expected: String, isText: Bool = true,
-        _ parse: (String) -> Value?
-    ) -> Value {
-        let node = node(name)
-        let key = key(name)
-        if hasVariables, let (variable, text) = reader.variable(for: key) {
-            if let value = parse(text) { return value }
-            reader.fault(nil, key, "\"\(text)\" is not \(expected)", variable: variable)
-            return fallback
-        }
-        guard let node, !node.isNull else { return fallback }
-        guard case .scalar(let text, let isPlain) = node.content else {
-            reader.fault(node.mark, key, "must be \(expected); got \(node.kindName)")
-            return fallback
-        }
-        guard isPlain || isText else {
-            reader.fault(node.mark, key, "\"\(text)\" is text; write it without quotes")
-            return fallback
-        }
-        guard let value = parse(text) else {
-            reader.fault(node.mark, key, "\"\(text)\" is not \(expected)")
-            return fallback
-        }
-        return value
-    }
-
-    mutating func string(_ name: String, default fallback: String, bytesMax: Int = 4096) -> String {
-        scalar(name, default: fallback, expected: "text of at most \(bytesMax) bytes") {
-            $0.utf8.count <= bytesMax ? $0 : nil
-        }
-    }
-
-    mutating func boolean(_ name: String, default fallback: Bool) -> Bool {
-        scalar(name, default: fallback, expected: "true or false", isText: false) {
-            switch $0 {
-            case "true": true
-            case "false": false
-            default: nil
-            }
-        }
-    }
-
-    mutating func integer(
-        _ name: String, default fallback: Int, in range: ClosedRange<Int>
-    ) -> Int {
-        scalar(
-            name, default: fallback,
-            expected: "an integer from \(range.lowerBound) to \(range.upperBound)", isText: false
-        ) { text in
-            Int(text).flatMap { range.contains($0) ? $0 : nil }
-        }
-    }
-
-    mutating func word<Word: RawRepresentable & CaseIterable>(
-        _ name: String, default fallback: Word
-    ) -> Word where Word.RawValue == String {
-        let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
-        return scalar(name, default: fallback, expected: "one of \(words)") {
-            Word(rawValue: $0)
-        }
-    }
-
-    mutating func nanos(
-        _ name: String, default fallback: Int64, in range: ClosedRange<Int64>
-    ) -> Int64 {
-        let (least, most) = (
-            DurationText.text(range.lowerBound), DurationText.text(range.upperBound)
-        )
-        return scalar(
-            name, default: fallback,
-            expected:
-                "a duration from \(least) to \(most); write a number and a unit (s, m, h, d), "
-                + "such as 7d"
-        ) { text in
-            DurationText.nanos(text).flatMap { range.contains($0) ? $0 : nil }
-        }
-    }
-
-    mutating func bytes(
-        _ name: String, default fallback: Int, in range: ClosedRange<Int>
-    ) -> Int {
-        let (least, most) = (SizeText.text(range.lowerBound), SizeText.text(range.upperBound))
-        return scalar(
-            name, default: fallback,
-            expected: "a size from \(least) to \(most); write a number and a unit (KiB, MiB, GiB), "
-                + "such as 16MiB"
-        ) { text in
-            SizeText.bytes(text).flatMap { range.contains($0) ? $0 : nil }
-        }
-    }
-
-    /// A list of single values; each is parsed on its own, so that a fault names its place.
-    mutating func list<Value>(
-        _ name: String, default fallback: [Value], countMax: Int, expected: String,
-        _ parse: (String) -> Value?
-    ) -> [Value] {
-        guard let node = node(name), !node.isNull else { return fallback }
-        guard case .sequence(let items) = node.content else {
-            reader.fault(
-                node.mark, key(name), "must be a list, such as [a, b]; got \(node.kindName)")
-            return fallback
-        }
-        guard items.count <= countMax else {
-            reader.fault(
-                node.mark, key(name), "has \(items.count) entries; at most \(countMax)")
-            return fallback
-        }
-        return items.enumerated().compactMap { index, item in
-            guard case .scalar(let text, _) = item.content, let value = parse(text) else {
-                let got =
-                    if case .scalar(let text, _) = item.content { "\"\(text)\"" } else {
-                        item.kindName
-                    }
-                reader.fault(item.mark, "\(key(name))[\(index)]", "\(got) is not \(expected)")
-                return nil
-            }
-            return value
-        }
-    }
-
-    /// A fault at a key that was read and does not fit something else.
-    func fault(_ name: String, _ message: String) {
-        let mark = entries.first { $0.key == name }?.value.mark
-        let variable = mark == nil ? reader.variable(for: key(name))?.name : nil
-        reader.fault(mark, key(name), message, variable: variable)
-    }
-
-    /// Faults for keys that nobody asked for.
-    func finish() {
-        for entry in entries where !asked.contains(entry.key) {
-            if reader.faults.count >= ConfigurationReader.faultsMax { return }
-            let near = asked.min { editDistance($0, entry.key) < editDistance($1, entry.key) }
-            let hint =
-                near.flatMap { editDistance($0, entry.key) <= 2 ? "; did you mean \($0)?" : nil }
-                ?? (asked.isEmpty
-                    ? "" : "; there are \(asked.sorted().joined(separator: ", "))")
-            reader.fault(entry.keyMark, key(entry.key), "unknown key" + hint)
-        }
-    }
-}
-
-/// Levenshtein's distance, to guess what a mistyped key was meant to be.
-func editDistance(_ left: String, _ right: String) -> Int {
-    let (left, right) = (Array(left.utf8), Array(right.utf8))
-    var row = Array(0...right.count)
-    for (i, a) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, b) in right.enumerated() {
-            let above = row[j + 1]
-            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a == b ? 0 : 1))
-            diagonal = above
-        }
-    }
-    return row[right.count]
 }

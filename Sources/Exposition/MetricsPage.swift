@@ -1,3 +1,4 @@
+public import Budgets
 internal import Gzip
 public import Ledger
 public import SelfMetrics
@@ -29,17 +30,21 @@ public final class MetricsPage: Sendable {
 
     /// The page as of now; everything committed before the call is in it.
     public func render(
-        _ format: ExpositionFormat, gzip: Bool, ledger: Ledger, metrics: SelfMetrics,
-        readings: SelfReadings
+        _ format: ExpositionFormat, gzip: Bool, ledger: Ledger, budgets: BudgetEngine,
+        metrics: SelfMetrics, readings: SelfReadings
     ) -> Rendered {
         let snapshot = ledger.snapshot()
         let own = SelfPage(
             readings: readings, metrics: metrics.snapshot, foldedCount: snapshot.foldedCount,
             samplesUsed: snapshot.samplesUsed)
+        let budgetPage = BudgetPage(engine: budgets, samplesMax: snapshot.samplesLeft)
+        let alerts = AlertPage(readings: readings.alerts, now: ledger.now)
         let writesCreated = writesCreated
         return state.withLock { state in
             var page = PageWriter(format: format, writesCreated: writesCreated)
             state.ledger.write(snapshot, to: &page)
+            budgetPage.write(to: &page)
+            alerts.write(to: &page)
             own.write(to: &page)
             page.end()
             guard gzip, page.bytes.count >= Self.gzipBytesMin else {

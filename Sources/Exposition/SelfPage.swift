@@ -19,6 +19,7 @@ public struct SelfReadings: Sendable {
     public var ingestLagNanos: Int64?
     public var catalogueModels = 0
     public var catalogueSeconds: Int64 = 0
+    public var alerts = AlertReadings()
 
     public init() {}
 }

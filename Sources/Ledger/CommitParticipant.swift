@@ -19,10 +19,11 @@ public protocol CommitParticipant: AnyObject, Sendable {
         _ group: [EventBatch], in database: borrowing Database, now: Int64
     ) throws(SQLiteError)
 
-    /// What `prepare` or `tick` wrote is durable.
+    /// What `prepare`, `tick` or a job wrote is durable. Called after each transaction, so it has
+    /// nothing to do when none of them did.
     func committed()
 
-    /// What `prepare` or `tick` wrote is gone.
+    /// What `prepare`, `tick` or a job wrote is gone.
     func rolledBack()
 
     /// True when time alone may have changed something; then `tick` is called in a transaction.

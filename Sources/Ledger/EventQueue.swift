@@ -23,6 +23,8 @@ public final class EventQueue: Sendable {
     /// A write of another thread, and who waits for it.
     struct Job: Sendable {
         let run: StoreJob
+        /// Roll-ups must hold every event before it runs.
+        let needsCheckpoint: Bool
         let completion: @Sendable (Bool) -> Void
     }
 

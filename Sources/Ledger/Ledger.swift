@@ -123,12 +123,15 @@ public final class Ledger: Sendable {
 
     /// Runs `job` on the writer's thread in a transaction of its own; `completion` follows there,
     /// with false when it could not be committed.
+    ///
+    /// - Parameter afterCheckpoint: for a job that reads roll-ups, which then hold every event.
     public func write(
-        _ job: @escaping StoreJob, completion: @escaping @Sendable (Bool) -> Void = { _ in }
+        afterCheckpoint: Bool = false, _ job: @escaping StoreJob,
+        completion: @escaping @Sendable (Bool) -> Void = { _ in }
     ) {
-        if !shared.queue.submit(EventQueue.Job(run: job, completion: completion)) {
-            completion(false)
-        }
+        let job = EventQueue.Job(
+            run: job, needsCheckpoint: afterCheckpoint, completion: completion)
+        if !shared.queue.submit(job) { completion(false) }
     }
 
     /// Lends the published sums. The writer waits meanwhile, so copy out and leave.

@@ -11,6 +11,8 @@ public struct LedgerSnapshot: Sendable {
     public let requestCost: LabelSetTable
     public let foldedCount: Int64
     public let samplesUsed: Int
+    /// Of `metrics.max_series`, what counters and windows leave to other gauges.
+    public let samplesLeft: Int
     public let windows: [WindowSpend]
 
     /// The spend of one dimension value in one rolling window.
@@ -60,15 +62,16 @@ extension Ledger {
                 labels: state.settings.labels, usage: state.usage.table,
                 unpriced: state.unpriced.table, failedCost: state.failedCost.table,
                 requestCost: state.requestCost.table, foldedCount: state.usage.foldedCount,
-                samplesUsed: state.budget.used, windows: gauges)
+                samplesUsed: state.budget.used,
+                samplesLeft: state.settings.maxSeries / 20 + state.budget.left, windows: gauges)
         }
     }
 
-    /// The window gauges fit into the share of the cap that counters leave free: half for the
-    /// values of tenant, feature and model, half for the top spenders.
+    /// The window gauges fit into half of the share of the cap that counters leave free: one half
+    /// of that for the values of tenant, feature and model, the other for the top spenders.
     private func windowGauges(now: Int64) -> [LedgerSnapshot.WindowSpend] {
         let (count, share) = withState { state in
-            (state.rings.count, state.settings.maxSeries / 10)
+            (state.rings.count, state.settings.maxSeries / 20)
         }
         let perDimension = share / 2 / (3 * LedgerSnapshot.Window.allCases.count)
         let perTop = share / 2 / (3 * max(1, count - 3))

@@ -112,11 +112,11 @@ final class LedgerWriter: @unchecked Sendable {
             try commit(now: now)
         } catch {
             identities.rollBack(inserted)
-            for participant in shared.participants { participant.rolledBack() }
+            tellParticipants(isDurable: false)
             fail(error)
             return
         }
-        for participant in shared.participants { participant.committed() }
+        tellParticipants(isDurable: true)
         lastReceived = now
         identities.settle(now: now)
         shared.publish(
@@ -278,11 +278,21 @@ extension LedgerWriter {
         let isDurable = transaction { database throws(SQLiteError) in
             try participant.tick(in: database, now: now)
         }
-        if isDurable { participant.committed() } else { participant.rolledBack() }
+        tellParticipants(isDurable: isDurable)
     }
 
     private func run(_ job: EventQueue.Job) {
-        job.completion(transaction(job.run))
+        if job.needsCheckpoint { checkpoint() }
+        let isDurable = transaction(job.run)
+        tellParticipants(isDurable: isDurable)
+        job.completion(isDurable)
+    }
+
+    /// What one participant does can reach others: a budget's tick raises alerts.
+    private func tellParticipants(isDurable: Bool) {
+        for participant in shared.participants {
+            if isDurable { participant.committed() } else { participant.rolledBack() }
+        }
     }
 
     /// False when it could not be committed; then nothing of it is kept.

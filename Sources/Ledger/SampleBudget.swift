@@ -16,6 +16,8 @@ public struct SampleBudget: Equatable, Sendable {
         limit = samplesMax - samplesMax / 10 - Self.folded
     }
 
+    var left: Int { max(0, limit - used) }
+
     /// How far a label set is folded.
     enum Level: Int, Sendable {
         case full, first, second, all

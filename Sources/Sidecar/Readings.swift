@@ -1,3 +1,5 @@
+internal import Alerts
+internal import Delivery
 internal import Exposition
 internal import Glibc
 internal import Ledger
@@ -11,6 +13,8 @@ struct Readings: Sendable {
     let pricer: Pricer
     let names: Names
     let time: any TimeSource
+    let recorder: AlertRecorder
+    let deliverer: Deliverer
 
     func read() -> SelfReadings {
         var readings = SelfReadings()
@@ -32,6 +36,8 @@ struct Readings: Sendable {
         let book = pricer.book
         readings.catalogueModels = book.rows.count
         readings.catalogueSeconds = book.timestamp
+        readings.alerts.raised = recorder.totals
+        readings.alerts.delivery = deliverer.readings
         return readings
     }
 

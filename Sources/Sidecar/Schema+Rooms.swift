@@ -1,7 +1,11 @@
+internal import Alerts
+internal import Budgets
 internal import Ledger
 public import Store
 
 extension Schema {
     /// The steps of all rooms, in the order in which they were released.
-    public static let current = Schema(migrations: [LedgerSchema.version1])
+    public static let current = Schema(migrations: [
+        LedgerSchema.version1, BudgetSchema.version2, AlertSchema.version3,
+    ])
 }

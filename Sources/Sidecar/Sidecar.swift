@@ -1,7 +1,10 @@
 internal import API
+internal import Alerts
+internal import Budgets
 public import Configuration
+internal import Delivery
 internal import Exposition
-internal import Glibc
+internal import HTTPClient
 public import HTTPServer
 internal import Intake
 internal import Ledger
@@ -23,27 +26,36 @@ public struct SidecarError: Error, CustomStringConvertible {
 /// The whole process but its command line: opens the store, recovers, wires the rooms, listens.
 ///
 ///     HTTP -> API -> Intake -> Pricer -> Ledger's queue -> writer -> LedgerState -> MetricsPage
+///                                                            |
+///                          BudgetEngine -> AlertRecorder <---+   (in the writer's transaction)
+///                                              |
+///                                           outbox -> Deliverer -> HTTPClient -> receivers
 public final class Sidecar: Sendable {
     /// As started: what needs a restart is told against it at every reload.
-    private let started: Configuration
-    private let log: Logger
-    private let time: any TimeSource
-    private let metrics: SelfMetrics
+    let started: Configuration
+    let log: Logger
+    let time: any TimeSource
+    let metrics: SelfMetrics
     private let directory: DataDirectory
-    private let ledger: Ledger
-    private let intake: EventIntake
+    let ledger: Ledger
+    let intake: EventIntake
+    let budgets: BudgetEngine
+    let recorder: AlertRecorder
+    let deliverer: Deliverer
+    private let client: HTTPClient
     private let control = ControlQueue()
     private let server: HTTPServer
     private let metricsServer: HTTPServer?
     /// Reads the configuration again; set by the command that knows its source.
-    private let source: @Sendable () throws(ConfigurationFaults) -> Configuration
+    let source: @Sendable () throws(ConfigurationFaults) -> Configuration
 
     /// Everything is up when it returns: events can be posted to `address`.
     ///
     /// - Parameter source: reads the configuration again for a reload.
-    /// - Parameter seed: makes hashes unpredictable.
+    /// - Parameter random: makes hashes, ids and waiting times unpredictable.
     public init(
-        configuration: Configuration, time: any TimeSource, seed: UInt64, log: Logger,
+        configuration: Configuration, time: any TimeSource,
+        random: @escaping @Sendable () -> UInt64, log: Logger,
         source: @escaping @Sendable () throws(ConfigurationFaults) -> Configuration
     ) throws(SidecarError) {
         started = configuration
@@ -52,34 +64,60 @@ public final class Sidecar: Sendable {
         self.source = source
         metrics = SelfMetrics(rejectReasons: RejectReason.allCases.map(\.rawValue))
         metrics.note(configIsCurrent: true, unixSeconds: time.unixNanos / 1_000_000_000)
-        let hash = SeededHash(seed: seed)
+        let hash = SeededHash(seed: random())
         let names = Names(hash: hash)
+        let hasDeliveries = Relay()
+        let recorder = AlertRecorder(
+            router: configuration.alerts.router,
+            retentionNanos: configuration.storage.alertsNanos, random: random
+        ) { hasDeliveries.call() }
+        budgets = BudgetEngine(
+            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log
+        ) { events, database, now throws(SQLiteError) in
+            try recorder.record(events, in: database, now: now)
+        }
+        self.recorder = recorder
         (directory, ledger) = try Self.openLedger(
-            configuration, names: names, hash: hash, time: time, metrics: metrics, log: log)
+            configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
+            participants: [budgets, recorder])
         let pricer = Pricer(book: BuiltInPrices.book(), names: names)
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
             metrics: metrics)
+        client = HTTPClient(userAgent: "costgauge/\(Version.number)")
+        let base = PageLink(configuration.web.externalURL)
+        deliverer = Self.deliverer(
+            configuration, client: client, ledger: ledger, budgets: budgets, recorder: recorder,
+            path: directory.databasePath, random: random, link: base, log: log)
+        let deliverer = deliverer
+        hasDeliveries.attach { deliverer.notify() }
         let page = MetricsPage(
             labels: configuration.ledger.labels, names: names,
             writesCreated: configuration.writesCreated)
         let readings = Readings(
             ledger: ledger, databasePath: directory.databasePath, pricer: pricer, names: names,
-            time: time)
+            time: time, recorder: recorder, deliverer: deliverer)
         let reloader = Reloader()
+        let path = directory.databasePath
         let services = APIServices(
-            intake: intake, ledger: ledger, metrics: metrics, page: page, control: control,
-            time: time, readings: { readings.read() }, reload: { reloader.reload() })
+            intake: intake, ledger: ledger, budgets: budgets, deliverer: deliverer,
+            metrics: metrics, page: page, control: control, time: time,
+            open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
+            readings: { readings.read() }, reload: { reloader.reload() })
         ledger.start()
         control.start()
+        client.start()
         do throws(HTTPServerError) {
             (server, metricsServer) = try Self.listen(configuration, services, log)
         } catch {
             ledger.stop()
+            client.stop()
             control.stop()
             throw SidecarError(description: Self.advice(for: error, configuration))
         }
+        base.setDefault("http://\(server.address)")
+        deliverer.start()
         reloader.attach(self)
     }
 
@@ -109,140 +147,17 @@ public final class Sidecar: Sendable {
         return result.withLock { $0 }
     }
 
-    /// Stops taking requests, commits what was accepted, answers who waits, closes the store.
+    /// Stops taking requests, waits for notifications under way, commits what was accepted, answers
+    /// who waits, closes the store.
     public func stop() {
         server.stopAccepting()
         metricsServer?.stopAccepting()
+        deliverer.stop()
         ledger.stop()
+        client.stop()
         control.stop()
         server.stop()
         metricsServer?.stop()
         log.info("stopped", ("path", directory.path))
-    }
-
-    /// Reads the configuration again. Answers nil, or all faults; then the running one stays.
-    public func reload() -> String? {
-        let new: Configuration
-        do throws(ConfigurationFaults) {
-            new = try source()
-        } catch {
-            metrics.note(configIsCurrent: false, unixSeconds: 0)
-            for fault in error.faults {
-                log.error("the configuration was not read", ("fault", fault.description))
-            }
-            return error.description
-        }
-        log.configure(level: new.logLevel, format: new.logFormat)
-        intake.configure(IntakeSettings(defaultTenant: new.defaultTenant))
-        for key in Self.keysThatNeedRestart(started, new) {
-            log.warn("a changed key takes effect at the next start", ("key", key))
-        }
-        metrics.note(configIsCurrent: true, unixSeconds: time.unixNanos / 1_000_000_000)
-        log.info("the configuration was read again")
-        return nil
-    }
-
-    private static func keysThatNeedRestart(
-        _ old: Configuration, _ new: Configuration
-    ) -> [String] {
-        var keys: [String] = []
-        func compare<Value: Equatable>(_ key: String, _ field: KeyPath<Configuration, Value>) {
-            if old[keyPath: field] != new[keyPath: field] { keys.append(key) }
-        }
-        compare("storage.path", \.storage.path)
-        compare("storage.sync", \.storage.sync)
-        compare("storage.retention.events", \.storage.eventsNanos)
-        compare("web.listen", \.web.listen)
-        compare("web.metrics_listen", \.web.metricsListen)
-        compare("web.body_bytes_max.events", \.web.eventsBytesMax)
-        compare("intake.queue_events", \.ledger.queueEventsMax)
-        compare("intake.dedup_window", \.ledger.dedupAgeNanos)
-        compare("intake.dedup_ids", \.ledger.dedupCountMax)
-        compare("metrics.labels", \.ledger.labels)
-        compare("metrics.max_series", \.ledger.maxSeries)
-        compare("metrics.top", \.ledger.top)
-        compare("metrics.created", \.writesCreated)
-        return keys
-    }
-}
-
-// The steps of starting.
-extension Sidecar {
-    private static func openLedger(
-        _ configuration: Configuration, names: Names, hash: SeededHash, time: any TimeSource,
-        metrics: SelfMetrics, log: Logger
-    ) throws(SidecarError) -> (DataDirectory, Ledger) {
-        do throws(StoreError) {
-            let directory = try DataDirectory(path: configuration.storage.path)
-            let database = try directory.openForWriting(
-                schema: .current, synchronous: configuration.storage.sync)
-            let started = time.monotonicNanos
-            do throws(SQLiteError) {
-                let ledger = try Ledger(
-                    database: database, settings: configuration.ledger,
-                    retentionNanos: configuration.storage.eventsNanos, names: names, hash: hash,
-                    time: time, metrics: metrics, log: log)
-                let millis = (time.monotonicNanos - started) / 1_000_000
-                log.info(
-                    "recovered", ("path", directory.path), ("milliseconds", "\(millis)"),
-                    ("dedup_ids", "\(ledger.dedupCount)"))
-                return (directory, ledger)
-            } catch {
-                throw StoreError.sqlite(path: directory.databasePath, error)
-            }
-        } catch {
-            throw SidecarError(description: error.description)
-        }
-    }
-
-    private static func listen(
-        _ configuration: Configuration, _ services: APIServices, _ log: Logger
-    ) throws(HTTPServerError) -> (HTTPServer, HTTPServer?) {
-        func server(_ address: ListenAddress, isOpen: Bool) throws(HTTPServerError) -> HTTPServer {
-            try HTTPServer(
-                settings: HTTPServer.Settings(address: address),
-                handler: API(
-                    services: services, address: address, isOpen: isOpen,
-                    eventsBytesMax: configuration.web.eventsBytesMax),
-                log: { log.debug("http", ("message", $0)) })
-        }
-        let main = try server(configuration.web.listen, isOpen: false)
-        guard let address = configuration.web.metricsListen else { return (main, nil) }
-        do throws(HTTPServerError) {
-            return (main, try server(address, isOpen: true))
-        } catch {
-            main.stop()
-            throw error
-        }
-    }
-
-    private static func advice(
-        for error: HTTPServerError, _ configuration: Configuration
-    ) -> String {
-        let key =
-            error.address == configuration.web.metricsListen
-                && error.address != configuration.web.listen
-            ? "web.metrics_listen" : "--web.listen-address"
-        return error.isAddressInUse
-            ? "\(error); another program listens there; choose another port with \(key)"
-            : "\(error); choose another address with \(key)"
-    }
-}
-
-/// Lets the HTTP surface, which is built first, reload the sidecar that owns it.
-private final class Reloader: Sendable {
-    private struct Target {
-        weak var sidecar: Sidecar?
-    }
-
-    private let target = Mutex(Target())
-
-    func attach(_ sidecar: Sidecar) {
-        target.withLock { $0.sidecar = sidecar }
-    }
-
-    func reload() -> String? {
-        guard let sidecar = target.withLock({ $0.sidecar }) else { return "costgauge is starting" }
-        return sidecar.reload()
     }
 }

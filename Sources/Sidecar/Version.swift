@@ -1,4 +1,6 @@
+internal import Crypto
 internal import Gzip
+internal import HTTPClient
 internal import HTTPServer
 internal import SQLite
 internal import YAML
@@ -20,6 +22,7 @@ public enum Version {
         [
             ("libmicrohttpd", HTTPServer.libraryVersion), ("SQLite", Database.libraryVersion),
             ("libyaml", YAMLDocument.libraryVersion), ("zlib", Zlib.version),
+            ("libcurl", HTTPClient.libraryVersion), ("OpenSSL", Digest.libraryVersion),
         ]
     }
 }

@@ -14,7 +14,7 @@ enum CheckConfigCommand: Command {
         do throws(ConfigurationFaults) {
             let configuration = try Configuration.read(
                 try ConfigurationSource.contents(of: file), file: file,
-                environment: environmentVariables())
+                environment: environmentVariables(), secretFiles: .system)
             for warning in configuration.warnings { printError("warning: \(warning)\n") }
             printOutput("\(file): good\n")
             return 0

@@ -53,7 +53,8 @@ struct ConfigurationSource: Sendable {
         var text: [UInt8] = []
         if let file { text = try Self.contents(of: file) }
         var configuration = try Configuration.read(
-            text, file: file ?? "defaults", environment: environmentVariables())
+            text, file: file ?? "defaults", environment: environmentVariables(),
+            secretFiles: .system)
         if let listen { configuration.web.listen = listen }
         if let storagePath { configuration.storage.path = storagePath }
         if let level { configuration.logLevel = level }
@@ -72,6 +73,17 @@ struct ConfigurationSource: Sendable {
                     message:
                         "cannot read it: \(error.cause); name a readable file with --config.file")
             ])
+        }
+    }
+}
+
+extension SecretFiles {
+    /// Files as the process sees them.
+    static let system = SecretFiles { path in
+        do throws(FileError) {
+            return .text(try readFile(path, bytesMax: 64 * 1024))
+        } catch {
+            return .unreadable(cause: error.cause)
         }
     }
 }

@@ -43,7 +43,7 @@ enum DemoCommand: Command {
         var configuration = try ConfigurationSource(arguments).read()
         configuration.storage.path = directory.path
         let sidecar = try Sidecar(
-            configuration: configuration, time: time, seed: UInt64.random(in: .min ... .max),
+            configuration: configuration, time: time, random: { UInt64.random(in: .min ... .max) },
             log: Logger(level: .warn, format: .logfmt, time: real)
         ) { () throws(ConfigurationFaults) in Configuration() }
         var player = DemoPlayer(

@@ -20,7 +20,7 @@ enum ServeCommand: Command {
         raiseFileLimit()
         let sidecar = try Sidecar(
             configuration: configuration, time: SystemTime(),
-            seed: UInt64.random(in: .min ... .max), log: log
+            random: { UInt64.random(in: .min ... .max) }, log: log
         ) { () throws(ConfigurationFaults) in try source.read() }
         log.info(
             "listening", ("address", sidecar.address.description),

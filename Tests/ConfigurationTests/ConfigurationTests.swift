@@ -29,7 +29,9 @@ private func read(
         let expected = try String(
             contentsOfFile: "\(Self.fixtures)/\(rule).expected", encoding: .utf8)
         do {
-            _ = try Configuration.read(Array(text), file: "\(rule).bad.yaml", environment: [:])
+            _ = try Configuration.read(
+                Array(text), file: "\(rule).bad.yaml", environment: [:],
+                secretFiles: SecretFiles { _ in .unreadable(cause: "No such file or directory") })
             Issue.record("\(rule) was accepted")
         } catch {
             #expect(error.description + "\n" == expected)
@@ -43,21 +45,44 @@ private func read(
         #expect(try read("web:\nlog: {}\n") == Configuration())
     }
 
-    @Test func `the reference names every key with its default, and no other`() throws {
-        let path = Costgauge.repository + "/deploy/costgauge.reference.yaml"
+    /// Every key that a file of `deploy` names; `[]` stands for the entries of a list.
+    private func keys(of file: String) throws -> (Configuration, Set<String>) {
+        let path = Costgauge.repository + "/deploy/" + file
         let text = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-        let configuration = try Configuration.read(text, file: path, environment: [:])
-        #expect(configuration == Configuration())
+        let known = Configuration.knownKeys()
         var named: Set<String> = []
-        func walk(_ node: YAMLNode, _ prefix: String) {
-            guard case .mapping(let entries) = node.content else { return }
-            for entry in entries {
-                named.insert(prefix + entry.key)
-                walk(entry.value, prefix + entry.key + ".")
+        func walk(_ node: YAMLNode, _ path: String) {
+            switch node.content {
+            case .mapping(let entries):
+                // Below keys that users choose, such as dimensions, there is nothing to know.
+                let isOurs = path.isEmpty || known.contains { $0.hasPrefix(path + ".") }
+                for entry in entries where isOurs {
+                    let key = path.isEmpty ? entry.key : path + "." + entry.key
+                    named.insert(key)
+                    walk(entry.value, key)
+                }
+            case .sequence(let items): for item in items { walk(item, path + "[]") }
+            default: break
             }
         }
         walk(try YAMLDocument.read(text), "")
-        #expect(named == Configuration.knownKeys())
+        return (try Configuration.read(text, file: path, environment: [:]), named)
+    }
+
+    @Test func `the reference names every key with its default, and no other`() throws {
+        let (configuration, named) = try keys(of: "costgauge.reference.yaml")
+        #expect(configuration == Configuration())
+        #expect(named == Configuration.knownKeys().filter { !$0.contains("[]") })
+    }
+
+    @Test func `the example names every key of the lists`() throws {
+        let (configuration, named) = try keys(of: "costgauge.example.yaml")
+        #expect(configuration.budgets.count == 1 && configuration.alerts.receivers.count == 4)
+        // Secrets can also come from a file; here they are written out.
+        let inLists = Configuration.knownKeys().filter {
+            $0.contains("[]") && !$0.hasSuffix("_file")
+        }
+        #expect(named.filter { $0.contains("[]") } == inLists)
     }
 
     @Test func `the environment overrides single values`() throws {
@@ -125,4 +150,88 @@ private func read(
             ])
         #expect(configuration.logFormat == .json && configuration.ledger.dedupCountMax == 1000)
     }
+}
+
+@Suite struct BudgetConfigurationTests {
+    @Test func `without budgets every tenant gets the built-in ones`() throws {
+        let budgets = try read("").budgets
+        #expect(budgets.map(\.name) == ["default-models", "default-compute", "default-total"])
+        #expect(budgets.map(\.limit.decimal) == ["100.00", "50.00", "150.00"])
+        #expect(budgets.allSatisfy { $0.thresholds.map(\.text) == ["0.8", "1"] })
+        #expect(try read("budgets: []").budgets == [])
+    }
+
+    @Test func `the environment defines budgets`() throws {
+        let environment = [
+            "COSTGAUGE_BUDGET_GLOBAL_DAILY_USD": "50",
+            "COSTGAUGE_BUDGET_TENANT_MONTHLY_USD": "12.50",
+        ]
+        let alone = try read("", environment: environment)
+        #expect(alone.budgets.map(\.name) == ["global-daily", "tenant-monthly"])
+        #expect(alone.budgets.map(\.each) == [[], [.tenant]] && alone.warnings == [])
+        #expect(alone.budgets.map(\.limit.decimal) == ["50.00", "12.50"])
+        let file = try read("budgets: [{name: a, limit_usd: 1}]", environment: environment)
+        #expect(file.budgets.map(\.name) == ["a", "global-daily", "tenant-monthly"])
+        #expect(throws: ConfigurationFaults.self) {
+            try read("", environment: ["COSTGAUGE_BUDGET_GLOBAL_DAILY_USD": "fifty"])
+        }
+    }
+
+    @Test func `definitions arrive`() throws {
+        let budget = try #require(
+            try read(
+                """
+                budgets:
+                  - name: a
+                    match: {tenant: ["x", "y*"], tags.team: "!core"}
+                    each: [tenant, tags.team]
+                    overrides: [{when: {tenant: y1}, limit_usd: 4.25}]
+                    period: week
+                    timezone: Europe/Berlin
+                    week_start: sunday
+                    reset_hour: 6
+                    limit_usd: 2
+                    thresholds: [1, {at: 0.25, severity: critical}]
+                    cooldown: 5m
+                    burn: false
+                """
+            ).budgets.first)
+        #expect(budget.each == [.tenant, .tag("team")] && budget.period.kind == .week)
+        #expect(budget.period.zone.name == "Europe/Berlin" && budget.period.resetHour == 6)
+        #expect(budget.period.weekStart == .sunday && !budget.burns)
+        #expect(budget.thresholds.map(\.text) == ["0.25", "1"])
+        #expect(budget.thresholds.map(\.severity) == [.critical, .critical])
+        #expect(budget.cooldownNanos == 300_000_000_000)
+        #expect(budget.overrides.first?.limit.decimal == "4.25")
+        #expect(budget.match.map { $0.pattern.matches("y7") } == [true, true])
+        #expect(budget.match.map { $0.pattern.matches("core") } == [false, false])
+    }
+
+    @Test func `secrets come from variables and files and are never printed`() throws {
+        let configuration = try Configuration.read(
+            Array(
+                """
+                alerts:
+                  receivers:
+                    - {name: a, type: slack, url: "https://x/${SLACK}"}
+                    - {name: b, type: webhook, url_file: /run/url, secret_file: /run/key, send_resolved: true}
+                    - {name: c, type: pagerduty, routing_key: topsecret, min_severity: warning}
+                """.utf8), file: "f", environment: ["SLACK": "topsecret"],
+            secretFiles: SecretFiles { path in
+                .text(Array((path == "/run/url" ? "https://h/topsecret\n" : signingKey).utf8))
+            })
+        let receivers = configuration.alerts.receivers
+        #expect(receivers[0].kind == .slack(url: Secret("https://x/topsecret")))
+        #expect(
+            receivers[1].kind
+                == .webhook(url: Secret("https://h/topsecret"), secrets: [Secret(signingKey)]))
+        #expect(receivers.map(\.profile.sendsResolved) == [false, true, true])
+        #expect(receivers.map(\.profile.minSeverity) == [.info, .info, .warning])
+        var dumped = ""
+        dump(configuration, to: &dumped)
+        #expect(!dumped.contains("topsecret") && !"\(configuration)".contains("topsecret"))
+        #expect(!dumped.contains(signingKey))
+    }
+
+    private let signingKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 }

@@ -1,3 +1,4 @@
+import Budgets
 import Foundation
 import Gzip
 import Ledger
@@ -70,10 +71,16 @@ private final class PageHarness {
     func page(
         _ format: ExpositionFormat = .text, gzip: Bool = false, created: Bool = false
     ) -> MetricsPage.Rendered {
-        MetricsPage(
+        let time = ManualTime()
+        let budgets = BudgetEngine(
+            definitions: [], names: names, now: time.unixNanos,
+            log: Logger(level: .error, format: .logfmt, time: time)
+        ) { _, _, _ in }
+        return MetricsPage(
             labels: labels, names: names, writesCreated: created
         ).render(
-            format, gzip: gzip, ledger: ledger, metrics: metrics, readings: SelfReadings())
+            format, gzip: gzip, ledger: ledger, budgets: budgets, metrics: metrics,
+            readings: SelfReadings())
     }
 
     /// The lines of the page from the first that has this prefix, for one family.

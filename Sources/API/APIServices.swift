@@ -1,0 +1,62 @@
+public import Budgets
+public import Delivery
+public import Exposition
+public import Intake
+public import Ledger
+public import SQLite
+public import SelfMetrics
+public import Usage
+
+/// What the HTTP surface needs from the rest of the process.
+public struct APIServices: Sendable {
+    public let intake: EventIntake
+    public let ledger: Ledger
+    public let budgets: BudgetEngine
+    public let deliverer: Deliverer
+    public let metrics: SelfMetrics
+    public let page: MetricsPage
+    public let control: ControlQueue
+    public let time: any TimeSource
+    /// A connection that sees what is committed.
+    public let open: @Sendable () throws(SQLiteError) -> Database
+    public let readings: @Sendable () -> SelfReadings
+    /// Answers nil, or what is wrong with the new configuration.
+    public let reload: @Sendable () -> String?
+
+    public init(
+        intake: EventIntake, ledger: Ledger, budgets: BudgetEngine, deliverer: Deliverer,
+        metrics: SelfMetrics, page: MetricsPage, control: ControlQueue, time: any TimeSource,
+        open: @escaping @Sendable () throws(SQLiteError) -> Database,
+        readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?
+    ) {
+        self.intake = intake
+        self.ledger = ledger
+        self.budgets = budgets
+        self.deliverer = deliverer
+        self.metrics = metrics
+        self.page = page
+        self.control = control
+        self.time = time
+        self.open = open
+        self.readings = readings
+        self.reload = reload
+    }
+
+    /// Asks the store, on a connection of its own.
+    func read<Result>(
+        _ query: (borrowing Database) throws(SQLiteError) -> Result
+    ) throws(APIError) -> Result {
+        do throws(SQLiteError) {
+            return try query(try open())
+        } catch {
+            throw APIError(
+                status: 500, code: "store_unreadable",
+                message: "the store cannot be read: \(error.description)")
+        }
+    }
+
+    static let unwritable = APIError(
+        status: 503, code: "store_unwritable",
+        message: "the store cannot write; nothing was changed; try again later",
+        headers: [("Retry-After", "5")])
+}

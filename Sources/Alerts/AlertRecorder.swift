@@ -1,0 +1,142 @@
+public import Budgets
+public import Ledger
+public import SQLite
+internal import Synchronization
+public import Usage
+
+/// Writes alerts and their deliveries in the transaction of what caused them: an alert is there if
+/// and only if its cause is, and every receiver that is to be told has its row in the outbox.
+public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
+    // `router` and `counts` have their locks; the rest belongs to the writer's thread.
+
+    public struct Count: Hashable, Sendable {
+        public let kind: AlertKind
+        public let severity: Severity
+    }
+
+    private let router: Mutex<AlertRouter>
+    private let counts: Mutex<[Count: Int]>
+    private let retentionNanos: Int64
+    private let random: @Sendable () -> UInt64
+    private let onDeliveries: @Sendable () -> Void
+    private var raised: [Count] = []
+    private var hasDeliveries = false
+    private var nextPrune: Int64 = 0
+    private static let pruneNanos: Int64 = 3600 * 1_000_000_000
+
+    /// - Parameter retentionNanos: how long alerts are kept once they are over; 0 keeps them.
+    /// - Parameter onDeliveries: called on the writer's thread once new deliveries are durable.
+    public init(
+        router: AlertRouter, retentionNanos: Int64, random: @escaping @Sendable () -> UInt64,
+        onDeliveries: @escaping @Sendable () -> Void
+    ) {
+        self.router = Mutex(router)
+        self.retentionNanos = retentionNanos
+        self.random = random
+        self.onDeliveries = onDeliveries
+        var counts: [Count: Int] = [:]
+        for kind in AlertKind.allCases where kind != .test {
+            for severity in Severity.allCases { counts[Count(kind: kind, severity: severity)] = 0 }
+        }
+        self.counts = Mutex(counts)
+    }
+
+    public func configure(_ router: AlertRouter) { self.router.withLock { $0 = router } }
+
+    /// Alerts that fired since the process started.
+    public var totals: [Count: Int] { counts.withLock { $0 } }
+
+    /// An id that no other alert or delivery has: `alr_` and 16 hexadecimal digits.
+    public func newID(_ prefix: String) -> String {
+        let digits = String(random(), radix: 16)
+        return prefix + String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// Turns what budgets tell into alerts.
+    public func record(
+        _ events: [BudgetEvent], in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        for event in events {
+            if let alert = BudgetAlerts.alert(event, id: newID("alr_"), now: now) {
+                try raise(alert, in: database, now: now)
+            } else {
+                try resolve(
+                    BudgetAlerts.dedupKey(event), BudgetAlerts.resolution(event), in: database,
+                    now: now)
+            }
+        }
+    }
+
+    /// Stores an alert and tells its receivers; nothing happens when its key was raised before.
+    @discardableResult
+    public func raise(
+        _ alert: Alert, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) -> Bool {
+        guard try !AlertTable.isKnown(alert.dedupKey, in: database) else { return false }
+        try AlertTable.insert(alert, into: database)
+        guard alert.status == .firing else { return true }
+        raised.append(Count(kind: alert.kind, severity: alert.severity))
+        for receiver in router.withLock({ $0.receivers(for: alert) }) {
+            try deliver(alert.id, .firing, to: receiver, alert.dedupKey, in: database, now: now)
+        }
+        return true
+    }
+
+    /// Ends an alert and tells those receivers that were told of it and want to know.
+    public func resolve(
+        _ dedupKey: String, _ resolution: String, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        guard let id = try AlertTable.resolve(dedupKey, resolution, in: database, now: now) else {
+            return
+        }
+        for receiver in try DeliveryTable.receiversTold(of: id, in: database)
+        where router.withLock({ $0.sendsResolved(receiver) }) {
+            try deliver(id, .resolved, to: receiver, dedupKey, in: database, now: now)
+        }
+    }
+
+    private func deliver(
+        _ alert: String, _ status: AlertStatus, to receiver: String, _ dedupKey: String,
+        in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        try DeliveryTable.insert(
+            id: newID("dlv_"), alert: alert, status, receiver: receiver, dedupKey: dedupKey,
+            into: database, now: now)
+        hasDeliveries = true
+    }
+}
+
+// Its part in the writer's transactions.
+extension AlertRecorder {
+    public func recover(from database: borrowing Database, now: Int64) {}
+    public func replay(_ rows: EventRows) {}
+    public func prepare(_ group: [EventBatch], in database: borrowing Database, now: Int64) {}
+
+    public func committed() {
+        if !raised.isEmpty {
+            counts.withLock { counts in
+                for count in raised { counts[count, default: 0] += 1 }
+            }
+            raised.removeAll()
+        }
+        if hasDeliveries {
+            hasDeliveries = false
+            onDeliveries()
+        }
+    }
+
+    public func rolledBack() {
+        raised.removeAll()
+        hasDeliveries = false
+    }
+
+    public func isDue(now: Int64) -> Bool { retentionNanos > 0 && now >= nextPrune }
+
+    public func tick(in database: borrowing Database, now: Int64) throws(SQLiteError) {
+        nextPrune = now + Self.pruneNanos
+        try AlertTable.prune(database, before: now - retentionNanos)
+    }
+
+    public func checkpoint(in database: borrowing Database, now: Int64) {}
+    public func checkpointEnded(isDurable: Bool) {}
+}

@@ -1,0 +1,77 @@
+internal import Budgets
+internal import Usage
+
+/// The state of budgets. Gauges: those of a removed budget disappear.
+struct BudgetPage {
+    let engine: BudgetEngine
+    /// Samples that may be written; scopes of low utilisation are left out first.
+    let samplesMax: Int
+
+    /// However much room there is.
+    static let scopesMax = 1000
+
+    func write(to page: inout PageWriter) {
+        let statuses = statuses()
+        let labels = statuses.map(Self.labels)
+        func gauge(
+            _ name: String, _ help: String, unit: String = "", scale: Int,
+            _ value: (BudgetStatus) -> Int64
+        ) {
+            page.begin(MetricFamily(name, .gauge, unit: unit, help))
+            for (status, labels) in zip(statuses, labels) {
+                page.sample(labels, value(status), scale: scale)
+            }
+        }
+        gauge(
+            "costgauge_budget_limit_usd", "The limit of the present period in US dollars.",
+            unit: "usd", scale: NanoUSD.scale
+        ) { $0.limit.nanos }
+        gauge(
+            "costgauge_budget_spent_usd", "What was spent in the present period in US dollars.",
+            unit: "usd", scale: NanoUSD.scale
+        ) { $0.spent.nanos }
+        gauge(
+            "costgauge_budget_utilization_ratio", "Spent by limit; 1 is the whole budget.",
+            unit: "ratio", scale: 9
+        ) { $0.utilizationNanos }
+        gauge(
+            "costgauge_budget_burning",
+            "1 while the pace would use up the rest long before the period ends.", scale: 0
+        ) { $0.isBurning ? 1 : 0 }
+        gauge(
+            "costgauge_budget_period_end_timestamp_seconds", "When the present period ends.",
+            unit: "seconds", scale: 0
+        ) { $0.period.end }
+        page.begin(
+            MetricFamily(
+                "costgauge_budget_threshold_crossed", .gauge,
+                "1 once this part of the limit is spent."))
+        for (status, labels) in zip(statuses, labels) {
+            for (threshold, isCrossed) in zip(status.budget.thresholds, status.crossed) {
+                page.sample(labels + [("threshold", threshold.text)], integer: isCrossed ? 1 : 0)
+            }
+        }
+        page.begin(
+            MetricFamily(
+                "costgauge_budget_unwatched_events", .counter,
+                "Events of scopes that found no room: their spend is not watched."))
+        for (budget, events) in engine.refusedEvents {
+            page.sample([("budget", budget)], integer: events)
+        }
+    }
+
+    private func statuses() -> [BudgetStatus] {
+        var left = samplesMax
+        return engine.statuses(countMax: Self.scopesMax) { budget in
+            budget.each.allSatisfy(\.isLabel)
+        }.prefix { status in
+            left -= 5 + status.crossed.count
+            return left >= 0
+        }
+    }
+
+    private static func labels(_ status: BudgetStatus) -> [(String, String)] {
+        [("budget", status.budget.name)]
+            + status.scope.map { ($0.dimension.labelName, $0.value) }
+    }
+}

@@ -1,0 +1,104 @@
+internal import Alerts
+internal import Budgets
+internal import Configuration
+internal import Delivery
+internal import Intake
+internal import Ledger
+internal import Logging
+internal import SQLite
+internal import SelfMetrics
+internal import Synchronization
+internal import Threading
+internal import Usage
+
+// Reading the configuration again.
+extension Sidecar {
+    /// Reads the configuration again. Answers nil, or all faults; then the running one stays.
+    public func reload() -> String? {
+        let new: Configuration
+        do throws(ConfigurationFaults) {
+            new = try source()
+        } catch {
+            metrics.note(configIsCurrent: false, unixSeconds: 0)
+            for fault in error.faults {
+                log.error("the configuration was not read", ("fault", fault.description))
+            }
+            return error.description
+        }
+        if let fault = redefine(new.budgets) { return fault }
+        recorder.configure(new.alerts.router)
+        deliverer.configure(new.alerts.receivers)
+        log.configure(level: new.logLevel, format: new.logFormat)
+        intake.configure(IntakeSettings(defaultTenant: new.defaultTenant))
+        for key in Self.keysThatNeedRestart(started, new) {
+            log.warn("a changed key takes effect at the next start", ("key", key))
+        }
+        metrics.note(configIsCurrent: true, unixSeconds: time.unixNanos / 1_000_000_000)
+        log.info("the configuration was read again")
+        return nil
+    }
+
+    /// Puts new budgets into force through the writer. Answers nil, or why they are not.
+    private func redefine(_ definitions: [BudgetDefinition]) -> String? {
+        let budgets = budgets
+        guard budgets.definitions != definitions else { return nil }
+        let now = ledger.now
+        let done = WakeSignal()
+        let isDone = Mutex(false)
+        ledger.write(afterCheckpoint: true) { database throws(SQLiteError) in
+            try budgets.redefine(definitions, in: database, now: now)
+        } completion: { isDurable in
+            budgets.redefined(isDurable: isDurable)
+            isDone.withLock { $0 = isDurable }
+            done.notify()
+        }
+        done.wait()
+        guard !isDone.withLock({ $0 }) else { return nil }
+        metrics.note(configIsCurrent: false, unixSeconds: 0)
+        log.error("the new budgets could not be stored; the old ones stay in force")
+        return "the store cannot write; nothing of the new configuration is in force"
+    }
+
+    private static func keysThatNeedRestart(
+        _ old: Configuration, _ new: Configuration
+    ) -> [String] {
+        var keys: [String] = []
+        func compare<Value: Equatable>(_ key: String, _ field: KeyPath<Configuration, Value>) {
+            if old[keyPath: field] != new[keyPath: field] { keys.append(key) }
+        }
+        compare("storage.path", \.storage.path)
+        compare("storage.sync", \.storage.sync)
+        compare("storage.retention.events", \.storage.eventsNanos)
+        compare("storage.retention.alerts", \.storage.alertsNanos)
+        compare("web.listen", \.web.listen)
+        compare("web.metrics_listen", \.web.metricsListen)
+        compare("web.external_url", \.web.externalURL)
+        compare("web.body_bytes_max.events", \.web.eventsBytesMax)
+        compare("intake.queue_events", \.ledger.queueEventsMax)
+        compare("intake.dedup_window", \.ledger.dedupAgeNanos)
+        compare("intake.dedup_ids", \.ledger.dedupCountMax)
+        compare("metrics.labels", \.ledger.labels)
+        compare("metrics.max_series", \.ledger.maxSeries)
+        compare("metrics.top", \.ledger.top)
+        compare("metrics.created", \.writesCreated)
+        return keys
+    }
+}
+
+/// Lets the HTTP surface, which is built first, reload the sidecar that owns it.
+final class Reloader: Sendable {
+    private struct Target {
+        weak var sidecar: Sidecar?
+    }
+
+    private let target = Mutex(Target())
+
+    func attach(_ sidecar: Sidecar) {
+        target.withLock { $0.sidecar = sidecar }
+    }
+
+    func reload() -> String? {
+        guard let sidecar = target.withLock({ $0.sidecar }) else { return "costgauge is starting" }
+        return sidecar.reload()
+    }
+}

@@ -1,0 +1,122 @@
+internal import API
+internal import Alerts
+internal import Budgets
+internal import Configuration
+internal import Delivery
+internal import HTTPClient
+internal import HTTPServer
+internal import Ledger
+internal import Logging
+internal import SQLite
+internal import SelfMetrics
+internal import Store
+internal import Synchronization
+internal import Usage
+internal import Wire
+
+// The steps of starting.
+extension Sidecar {
+    static func openLedger(
+        _ configuration: Configuration, names: Names, hash: SeededHash, time: any TimeSource,
+        metrics: SelfMetrics, log: Logger, participants: [any CommitParticipant]
+    ) throws(SidecarError) -> (DataDirectory, Ledger) {
+        do throws(StoreError) {
+            let directory = try DataDirectory(path: configuration.storage.path)
+            let database = try directory.openForWriting(
+                schema: .current, synchronous: configuration.storage.sync)
+            let started = time.monotonicNanos
+            do throws(SQLiteError) {
+                let ledger = try Ledger(
+                    database: database, settings: configuration.ledger,
+                    retentionNanos: configuration.storage.eventsNanos, names: names, hash: hash,
+                    time: time, metrics: metrics, log: log, participants: participants)
+                let millis = (time.monotonicNanos - started) / 1_000_000
+                log.info(
+                    "recovered", ("path", directory.path), ("milliseconds", "\(millis)"),
+                    ("dedup_ids", "\(ledger.dedupCount)"))
+                return (directory, ledger)
+            } catch {
+                throw StoreError.sqlite(path: directory.databasePath, error)
+            }
+        } catch {
+            throw SidecarError(description: error.description)
+        }
+    }
+
+    static func listen(
+        _ configuration: Configuration, _ services: APIServices, _ log: Logger
+    ) throws(HTTPServerError) -> (HTTPServer, HTTPServer?) {
+        func server(_ address: ListenAddress, isOpen: Bool) throws(HTTPServerError) -> HTTPServer {
+            try HTTPServer(
+                settings: HTTPServer.Settings(address: address),
+                handler: API(
+                    services: services, address: address, isOpen: isOpen,
+                    eventsBytesMax: configuration.web.eventsBytesMax),
+                log: { log.debug("http", ("message", $0)) })
+        }
+        let main = try server(configuration.web.listen, isOpen: false)
+        guard let address = configuration.web.metricsListen else { return (main, nil) }
+        do throws(HTTPServerError) {
+            return (main, try server(address, isOpen: true))
+        } catch {
+            main.stop()
+            throw error
+        }
+    }
+
+    static func advice(
+        for error: HTTPServerError, _ configuration: Configuration
+    ) -> String {
+        let key =
+            error.address == configuration.web.metricsListen
+                && error.address != configuration.web.listen
+            ? "web.metrics_listen" : "--web.listen-address"
+        return error.isAddressInUse
+            ? "\(error); another program listens there; choose another port with \(key)"
+            : "\(error); choose another address with \(key)"
+    }
+}
+
+extension Sidecar {
+    static func deliverer(
+        _ configuration: Configuration, client: HTTPClient, ledger: Ledger, budgets: BudgetEngine,
+        recorder: AlertRecorder, path: String, random: @escaping @Sendable () -> UInt64,
+        link: PageLink, log: Logger
+    ) -> Deliverer {
+        let top = TopSpenders(budgets: budgets)
+        return Deliverer(
+            receivers: configuration.alerts.receivers,
+            services: DelivererServices(
+                transport: client, time: ledger.time, random: random, recorder: recorder,
+                open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
+                write: { job, completion in ledger.write(job, completion: completion) },
+                top: { alert, database in top.find(alert, in: database) },
+                link: { link.alert($0) }, log: log))
+    }
+}
+
+/// Calls what is attached later: the rooms that know each other both ways are built one by one.
+final class Relay: Sendable {
+    private let target = Mutex<(@Sendable () -> Void)?>(nil)
+
+    func attach(_ target: @escaping @Sendable () -> Void) { self.target.withLock { $0 = target } }
+
+    func call() { target.withLock { $0 }?() }
+}
+
+/// Where people find what a notification is about.
+final class PageLink: Sendable {
+    private let base: Mutex<String>
+
+    init(_ base: String) { self.base = Mutex(base) }
+
+    /// The address that was bound, when no other was configured.
+    func setDefault(_ base: String) {
+        self.base.withLock { if $0.isEmpty { $0 = base } }
+    }
+
+    func alert(_ id: String) -> String? {
+        let base = base.withLock { $0 }
+        return base.isEmpty ? nil : "\(base)/#/alerts/\(id)"
+    }
+}
