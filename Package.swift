@@ -129,8 +129,10 @@ let package = Package(
         .executableTarget(
             name: "costgauge",
             dependencies: [
-                "Configuration", "Demo", "HTTPServer", "Ledger", "Logging", "SQLite", "Sidecar",
-                "Store", "Threading", "Usage", "Wire",
+                "Alerts", "Budgets", "Configuration", "Delivery", "Demo", "HTTPClient",
+                "HTTPServer",
+                "JSON", "Ledger", "Logging", "SQLite", "Sidecar", "Store", "Threading", "Usage",
+                "Wire",
             ],
             swiftSettings: strict),
 
@@ -160,6 +162,13 @@ let package = Package(
                 "Aggregation", "Budgets", "Gzip", "Ledger", "Logging", "SQLite", "SelfMetrics",
                 "Store",
                 "Usage", "Wire",
+            ]),
+        test("Alerts", ["Budgets", "Ledger", "SQLite", "TimeZones", "Usage", "Wire"]),
+        test(
+            "Delivery",
+            [
+                "Alerts", "Budgets", "HTTPClient", "JSON", "Ledger", "Logging", "SQLite", "Usage",
+                "Wire",
             ]),
         test(
             "Configuration",

@@ -26,6 +26,19 @@ public struct BudgetEvent: Equatable, Sendable {
 
     public var periodKey: String { budget.period.key(of: period) }
 
+    public init(
+        kind: Kind, budget: BudgetDefinition, scope: [(dimension: Dimension, value: String)],
+        scopeText: String, period: Period, spent: NanoUSD, limit: NanoUSD
+    ) {
+        self.kind = kind
+        self.budget = budget
+        self.scope = scope
+        self.scopeText = scopeText
+        self.period = period
+        self.spent = spent
+        self.limit = limit
+    }
+
     public static func == (left: BudgetEvent, right: BudgetEvent) -> Bool {
         left.kind == right.kind && left.budget == right.budget
             && left.scopeText == right.scopeText && left.period == right.period

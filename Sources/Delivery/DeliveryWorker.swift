@@ -115,10 +115,11 @@ extension DeliveryWorker {
     private func refill() {
         while hasMore, queue.count < Deliverer.itemsMax {
             do throws(SQLiteError) {
+                let limit = min(Self.pageRows, Deliverer.itemsMax - queue.count)
                 let page = try DeliveryTable.pending(
-                    after: lastSequence, limit: Self.pageRows, in: database.database)
+                    after: lastSequence, limit: limit, in: database.database)
                 for delivery in page { add(delivery) }
-                hasMore = page.count == Self.pageRows
+                hasMore = page.count == limit
             } catch {
                 services.log.warn("cannot read the outbox", ("cause", error.description))
                 return

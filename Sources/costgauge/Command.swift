@@ -32,7 +32,7 @@ extension Command {
 struct Tool {
     private static let commands: [any (Command & Sendable).Type] = [
         ServeCommand.self, CheckConfigCommand.self, DemoCommand.self, ReportCommand.self,
-        EventsCommand.self, VersionCommand.self,
+        EventsCommand.self, TestAlertCommand.self, VersionCommand.self,
     ]
 
     static func main() {

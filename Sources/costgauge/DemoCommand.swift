@@ -42,10 +42,18 @@ enum DemoCommand: Command {
         let time = SimulatedTime(unixNanos: origin * 1_000_000_000, real: real)
         var configuration = try ConfigurationSource(arguments).read()
         configuration.storage.path = directory.path
+        configuration.budgets = DemoReceiver.budgets
+        configuration.logLevel = .warn
+        let receiver = try DemoReceiver()
+        defer { receiver.stop() }
+        // History is told to nobody; what happens live is.
+        var live = configuration
+        live.alerts.receivers = [receiver.receiver]
+        let liveConfiguration = live
         let sidecar = try Sidecar(
             configuration: configuration, time: time, random: { UInt64.random(in: .min ... .max) },
             log: Logger(level: .warn, format: .logfmt, time: real)
-        ) { () throws(ConfigurationFaults) in Configuration() }
+        ) { () throws(ConfigurationFaults) in liveConfiguration }
         var player = DemoPlayer(
             company: SimulatedCompany(seed: UInt64(seed), origin: origin, liveFrom: liveFrom),
             sidecar: sidecar, time: time)
@@ -58,6 +66,7 @@ enum DemoCommand: Command {
         player.backfill(from: origin, to: liveFrom, until: stop)
         if !stop.isRequested {
             printOutput(introduction(sidecar.address, directory.path))
+            _ = sidecar.reload()
             let deadline = exitAfter.map { real.monotonicNanos + $0 }
             player.play(from: liveFrom, speed: speed, until: stop, deadline: deadline)
         }
@@ -90,11 +99,15 @@ enum DemoCommand: Command {
           costgauge events --storage.path=\(directory) --tenant=acme --limit=3
           sqlite3 \(directory)/costgauge.db 'select * from cost_records limit 3'
 
+        Budgets, and who was told of what:
+          curl http://\(address)/v1/budgets
+          curl http://\(address)/v1/alerts
+
         Send an event of your own:
           curl -H 'Content-Type: application/json' http://\(address)/v1/events \\
             -d '{"tenant":"me","feature":"try","provider":"openai","model":"gpt-4o-mini","input_tokens":1200,"output_tokens":80}'
 
-        Ctrl-C stops.
+        Notifications arrive at a receiver of this terminal, each on a line with a "!". Ctrl-C stops.
 
 
         """
