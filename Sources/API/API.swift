@@ -12,6 +12,9 @@ public final class API: HTTPHandler {
     private let events: EventsHandler
     private let alerts: AlertsHandler
     private let budgets: BudgetsHandler
+    private let costs: CostsHandler
+    private let dashboard: DashboardHandler
+    private let forecast: ForecastHandler
     /// Bodies of paths that expect none.
     private static let smallBytesMax = 64 * 1024
 
@@ -26,6 +29,9 @@ public final class API: HTTPHandler {
             intake: services.intake, bytesMax: eventsBytesMax)
         alerts = AlertsHandler(services: services)
         budgets = BudgetsHandler(services: services)
+        costs = CostsHandler(services: services)
+        dashboard = DashboardHandler(services: services)
+        forecast = ForecastHandler(services: services)
     }
 
     public func admit(_ exchange: HTTPExchange) -> HTTPAdmission {
@@ -53,6 +59,12 @@ public final class API: HTTPHandler {
         case .reload: onControl(exchange) { [self] _ in reload() }
         case .events:
             events.handle(exchange) { [self] response in finish(exchange, response) }
+        case .costs:
+            onControl(exchange) { [self] query throws(APIError) in try costs.costs(query) }
+        case .dashboard:
+            onControl(exchange) { [self] query throws(APIError) in try dashboard.dashboard(query) }
+        case .forecast:
+            onControl(exchange) { [self] query throws(APIError) in try forecast.forecast(query) }
         case .budgets:
             onControl(exchange) { [self] query throws(APIError) in try budgets.budgets(query) }
         case .alerts:

@@ -4,6 +4,7 @@ internal import HTTPServer
 struct APIRoute: Sendable {
     enum Action: Sendable {
         case page, metrics, healthy, ready, reload, events
+        case costs, dashboard, forecast
         case budgets, alerts, alert, deliveries, replay, testReceiver
     }
 
@@ -47,6 +48,9 @@ struct APIRoute: Sendable {
         APIRoute(path: "/-/ready", methods: read, action: .ready),
         APIRoute(path: "/-/reload", methods: [.post, .put], action: .reload),
         APIRoute(path: "/v1/events", methods: [.post], action: .events),
+        APIRoute(path: "/v1/costs", methods: read, action: .costs),
+        APIRoute(path: "/v1/dashboard", methods: read, action: .dashboard),
+        APIRoute(path: "/v1/forecast", methods: read, action: .forecast),
         APIRoute(path: "/v1/budgets", methods: read, action: .budgets),
         APIRoute(path: "/v1/alerts", methods: read, action: .alerts),
         APIRoute(path: "/v1/alerts/{id}", methods: read, action: .alert),

@@ -37,7 +37,7 @@ struct BudgetsHandler: Sendable {
 }
 
 extension BudgetStatus {
-    fileprivate func appendJSON(to bytes: inout [UInt8]) {
+    func appendJSON(to bytes: inout [UInt8]) {
         func time(_ seconds: Int64) -> String { RFC3339.text(unixNanos: seconds * 1_000_000_000) }
         bytes.append("{\"name\":" as StaticString)
         bytes.appendJSONString(budget.name)

@@ -41,13 +41,25 @@ extension BudgetEngine {
 
     /// The current period of every scope that `isWanted`, highest utilisation first, at most
     /// `countMax`.
+    ///
+    /// - Parameter tenant: only scopes that are this tenant's alone.
     public func statuses(
-        countMax: Int, where isWanted: (BudgetDefinition) -> Bool = { _ in true }
+        countMax: Int, ofTenant tenant: String? = nil,
+        where isWanted: (BudgetDefinition) -> Bool = { _ in true }
     ) -> [BudgetStatus] {
+        places(countMax: countMax, ofTenant: tenant, where: isWanted).map(\.status)
+    }
+
+    func places(
+        countMax: Int, ofTenant tenant: String?, where isWanted: (BudgetDefinition) -> Bool
+    ) -> [(values: LabelKey, status: BudgetStatus)] {
         let book = book.withLock { $0 }
+        let owner = tenant.map { names.find($0) ?? .max }
         var candidates: [(table: Int, scope: Int, utilization: Int64)] = []
         for (index, table) in book.tables.enumerated() where isWanted(table.definition) {
+            let place = table.definition.each.firstIndex(of: .tenant)
             for (number, scope) in table.scopes.enumerated() {
+                if let owner, place.map({ scope.values[$0] != owner }) ?? true { continue }
                 let spent = scope.spend(in: table.current)?.spent ?? .zero
                 let utilization =
                     Int128(spent.nanos) * 1_000_000_000 / Int128(max(1, scope.limit.nanos))
@@ -58,7 +70,8 @@ extension BudgetEngine {
             ($1.utilization, $0.table, $0.scope) < ($0.utilization, $1.table, $1.scope)
         }
         return candidates.prefix(countMax).map { entry in
-            status(book.tables[entry.table], book.tables[entry.table].scopes[entry.scope])
+            let scope = book.tables[entry.table].scopes[entry.scope]
+            return (scope.values, status(book.tables[entry.table], scope))
         }
     }
 

@@ -10,20 +10,31 @@ public struct SpendQuery: Sendable {
     /// Exclusive.
     public var until: Int64?
     public var filters: [(dimension: Dimension, value: String)]
+    /// Also by spans of so many seconds, a multiple of `stepUnit`, counted from 1970 in UTC.
+    public var stepSeconds: Int64?
+    /// Rows passed over and rows answered; nil: all.
+    public var offset = 0
+    public var limit: Int?
+
+    /// The quarter hours that roll-ups are kept by.
+    public static let stepUnit = RollUpDelta.seconds
 
     public init(
         groupBy: [Dimension], since: Int64? = nil, until: Int64? = nil,
-        filters: [(dimension: Dimension, value: String)] = []
+        filters: [(dimension: Dimension, value: String)] = [], stepSeconds: Int64? = nil
     ) {
         self.groupBy = groupBy
         self.since = since
         self.until = until
         self.filters = filters
+        self.stepSeconds = stepSeconds
     }
 
     public struct Row: Equatable, Sendable {
         /// One per dimension of `groupBy`; empty where the events had none.
         public var values: [String]
+        /// Unix seconds at which the row's span begins; 0 without steps.
+        public var time: Int64 = 0
         public var events: Int64 = 0
         public var unpricedEvents: Int64 = 0
         public var inputTokens: Int64 = 0
@@ -38,40 +49,59 @@ public struct SpendQuery: Sendable {
         .tenant, .user, .feature, .agent, .operation, .provider, .model, .status, .stage,
     ]
 
-    /// Largest cost first.
+    /// Largest cost first; with steps, the earliest first.
+    ///
+    /// Both sources are summed by ids before names are looked up, once a row of the answer.
     public func run(on database: borrowing Database) throws(SQLiteError) -> [Row] {
-        let names = groupBy.map { Self.text(of: $0) }
-        let keys = names.isEmpty ? "" : names.joined(separator: ", ") + ", "
-        let grouping =
-            names.isEmpty
-            ? "" : "group by " + (1...names.count).map(String.init).joined(separator: ",")
-        var sql = """
+        let keys = groupBy.map { Self.key(of: $0) }.enumerated().map { "\($1) as k\($0)" }
+        let inner = (["\(bucket("quarter")) as span"] + keys).joined(separator: ", ")
+        let groups = (1...(keys.count + 1)).map(String.init).joined(separator: ", ")
+        var (bindings, conditions) = ([String](), "")
+        for filter in filters {
+            conditions += " and \(Self.condition(on: filter.dimension))"
+            bindings.append(filter.value)
+        }
+        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
+        var (quarters, moments) = ("", "")
+        if let since {
+            quarters += " and quarter >= \(since / quarterNanos)"
+            moments += " and timestamp_ns >= \(since / quarterNanos * quarterNanos)"
+        }
+        if let until {
+            let end = (until + quarterNanos - 1) / quarterNanos
+            quarters += " and quarter < \(end)"
+            moments += " and timestamp_ns < \(end * quarterNanos)"
+        }
+        let texts = groupBy.enumerated().map { Self.text(of: $1, key: "k\($0)") }
+        let order = stepSeconds == nil ? "" : "span, "
+        let sql = """
             with spend as (
-                select quarter, tenant, user, feature, agent, operation, provider, model, facts,
-                    events, input_tokens, output_tokens, cost_nanousd
-                from rollups
+                select \(inner), sum(events) as events,
+                    sum(iif(facts >> 8 & 15, 0, events)) as unpriced, sum(input_tokens) as input,
+                    sum(output_tokens) as output, sum(cost_nanousd) as cost
+                from rollups where true\(quarters)\(conditions) group by \(groups)
                 union all
-                select timestamp_ns / \(RollUpDelta.seconds * 1_000_000_000), tenant, user, feature,
-                    agent, operation, provider, model, facts, 1, ifnull(input_tokens, 0),
-                    ifnull(output_tokens, 0), ifnull(cost_nanousd, 0)
+                select \(inner.replacing("quarter", with: "timestamp_ns / \(quarterNanos)")), count(*),
+                    sum(iif(facts >> 8 & 15, 0, 1)), sum(ifnull(input_tokens, 0)),
+                    sum(ifnull(output_tokens, 0)), sum(ifnull(cost_nanousd, 0))
                 from events
                 where seq > (
                     select cast(value as integer) from ledger_meta where key = 'applied_seq')
+                    \(moments)\(conditions) group by \(groups)
             )
-            select \(keys)sum(events), sum(iif(facts >> 8 & 15, 0, events)), sum(input_tokens),
-                sum(output_tokens), sum(cost_nanousd)
-            from spend where true
+            select \((["span"] + texts).joined(separator: ", ")), sum(events), sum(unpriced),
+                sum(input), sum(output), sum(cost)
+            from spend group by span\(keys.indices.map { ", k\($0)" }.joined())
+            order by \(order)sum(cost) desc, sum(events) desc\(keys.indices.map { ", k\($0)" }.joined())
+            limit \(limit ?? -1) offset \(offset)
             """
-        var bindings: [String] = []
-        let unit = RollUpDelta.seconds * 1_000_000_000
-        if let since { sql += " and quarter >= \(since / unit)" }
-        if let until { sql += " and quarter < \((until + unit - 1) / unit)" }
-        for filter in filters {
-            sql += " and \(Self.text(of: filter.dimension)) = ?"
-            bindings.append(filter.value)
-        }
-        sql += " \(grouping) order by sum(cost_nanousd) desc, sum(events) desc"
-        return try read(sql, bindings, database)
+        return try read(sql, bindings + bindings, database)
+    }
+
+    private func bucket(_ quarter: String) -> String {
+        guard let stepSeconds else { return "0" }
+        let quarters = max(1, stepSeconds / RollUpDelta.seconds)
+        return "\(quarter) / \(quarters) * \(quarters * RollUpDelta.seconds)"
     }
 
     private func read(
@@ -81,27 +111,51 @@ public struct SpendQuery: Sendable {
         for (index, value) in bindings.enumerated() { try select.bind(Int32(index + 1), value) }
         var rows: [Row] = []
         while try select.step() {
-            let width = Int32(groupBy.count)
-            var row = Row(values: (0..<width).map { select.text($0) })
+            let width = Int32(groupBy.count) + 1
+            var row = Row(values: (1..<width).map { select.text($0) })
+            row.time = select.integer(0)
             row.events = select.integer(width)
             row.unpricedEvents = select.integer(width + 1)
             row.inputTokens = select.integer(width + 2)
             row.outputTokens = select.integer(width + 3)
             row.cost = NanoUSD(nanos: select.integer(width + 4))
-            // Without groups SQLite answers one row of nothing.
-            if row.events > 0 { rows.append(row) }
+            rows.append(row)
         }
         return rows
     }
 
-    /// The SQL for a dimension's text.
-    private static func text(of dimension: Dimension) -> String {
+    /// The SQL of what tells the values of a dimension apart.
+    private static func key(of dimension: Dimension) -> String {
         switch dimension {
-        case .status:
-            "(select word from fact_words where kind = 'status' and code = facts & 15)"
-        case .stage:
-            "(select word from fact_words where kind = 'stage' and code = facts >> 4 & 15)"
-        default: "ifnull((select text from names where id = \(dimension.description)), '')"
+        case .status: "facts & 15"
+        case .stage: "facts >> 4 & 15"
+        default: "ifnull(\(dimension.description), 0)"
         }
+    }
+
+    /// The SQL for the text of such a key.
+    private static func text(of dimension: Dimension, key: String) -> String {
+        switch dimension {
+        case .status, .stage:
+            "(select word from fact_words where kind = '\(dimension)' and code = \(key))"
+        default: "ifnull((select text from names where id = \(key)), '')"
+        }
+    }
+
+    /// True of events whose value is the bound one; the name is looked for once, not for each row.
+    private static func condition(on dimension: Dimension) -> String {
+        switch dimension {
+        case .status, .stage:
+            "\(key(of: dimension)) = (select code from fact_words where kind = '\(dimension)' "
+                + "and word = ?)"
+        default:
+            "\(key(of: dimension)) = ifnull((select id from names where text = ?), -1)"
+        }
+    }
+}
+
+extension String {
+    fileprivate func replacing(_ word: String, with other: String) -> String {
+        split(separator: word, omittingEmptySubsequences: false).joined(separator: other)
     }
 }

@@ -1,0 +1,98 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `/v1/costs`, `/v1/dashboard` and `/v1/forecast` of the real binary.
+@Suite struct QueryTests {
+    private let place = TemporaryDirectory()
+
+    private func rows(_ answer: TestHTTPClient.Answer, _ key: String) throws -> [[String: Any]] {
+        #expect(answer.status == 200, "\(answer.text)")
+        return try answer.json()[key] as? [[String: Any]] ?? []
+    }
+
+    private func server() throws -> Costgauge {
+        let server = try Costgauge(storage: place.path)
+        let now = Int(Date().timeIntervalSince1970)
+        let events = [
+            #"{"tenant":"a","feature":"chat","model":"m1","cost_usd":"1.5","timestamp":\#(now)}"#,
+            #"{"tenant":"a","feature":"search","model":"m1","cost_usd":"0.25","timestamp":\#(now)}"#,
+            #"{"tenant":"b","feature":"chat","model":"m2","cost_usd":4,"timestamp":\#(now)}"#,
+            #"{"tenant":"b","cost_usd":8,"timestamp":\#(now - 3 * 86_400),"status":"error"}"#,
+        ]
+        let answer = try server.client().post(events.joined(separator: "\n"))
+        #expect(answer.status == 200, "\(answer.text)")
+        return server
+    }
+
+    @Test func `costs are grouped, filtered, stepped and paged`() throws {
+        let server = try server()
+        let client = try server.client()
+        let tenants = try rows(client.request("GET", "/v1/costs?group_by=tenant"), "costs")
+        #expect(tenants.map { $0["tenant"] as? String } == ["b", "a"])
+        #expect(tenants.map { $0["cost_usd"] as? String } == ["12.00", "1.75"])
+        let all = try client.request("GET", "/v1/costs").json()
+        #expect((all["total"] as? [String: Any])?["cost_usd"] as? String == "13.75")
+
+        let failed = try rows(
+            client.request("GET", "/v1/costs?group_by=status,tenant&status=error"), "costs")
+        #expect(failed.map { $0["cost_usd"] as? String } == ["8.00"])
+        let recent = try rows(
+            client.request("GET", "/v1/costs?group_by=feature&since=2d&tenant=b"), "costs")
+        #expect(recent.map { $0["feature"] as? String } == ["chat"])
+
+        let days = try rows(client.request("GET", "/v1/costs?step=1d"), "costs")
+        #expect(days.map { $0["cost_usd"] as? String } == ["8.00", "5.75"])
+
+        var seen: [String] = []
+        var cursor = ""
+        repeat {
+            let page = try client.request("GET", "/v1/costs?group_by=feature&limit=1" + cursor)
+            seen += try rows(page, "costs").compactMap { $0["feature"] as? String }
+            cursor = (try page.json()["next_cursor"] as? String).map { "&cursor=\($0)" } ?? ""
+        } while !cursor.isEmpty
+        #expect(seen == ["", "chat", "search"])
+    }
+
+    @Test func `what a query cannot mean is refused by name`() throws {
+        let server = try Costgauge(storage: place.path)
+        let client = try server.client()
+        for (path, word) in [
+            ("/v1/costs?group_by=conversation", "group_by"), ("/v1/costs?step=7m", "step"),
+            ("/v1/costs?group_by=tenant,tenant", "group_by"), ("/v1/costs?since=soon", "since"),
+            ("/v1/costs?group_by=tenant,user,feature,agent", "group_by"),
+            ("/v1/costs?since=1d&until=2d", "since"), ("/v1/costs?limit=0", "limit"),
+            ("/v1/costs?cursor=x", "cursor"), ("/v1/costs?nonsense=1", "nonsense"),
+            ("/v1/dashboard?step=1d", "step"), ("/v1/forecast?cursor=-1", "cursor"),
+        ] {
+            let answer = try client.request("GET", path)
+            #expect(answer.status == 400 && answer.text.contains(word), "\(path): \(answer.text)")
+        }
+        #expect(try client.request("GET", "/v1/forecast?budget=none").status == 404)
+        #expect(try client.request("GET", "/v1/costs").status == 200)
+        #expect(try client.request("GET", "/v1/dashboard").status == 200)
+    }
+
+    @Test func `the dashboard and the forecast agree with the events`() throws {
+        let server = try server()
+        let client = try server.client()
+        let dashboard = try client.request("GET", "/v1/dashboard").json()
+        #expect((dashboard["today"] as? [String: Any])?["cost_usd"] as? String == "5.75")
+        let days = dashboard["days"] as? [[String: Any]] ?? []
+        #expect(days.count == 30 && days.last?["cost_usd"] as? String == "5.75")
+        #expect(days.dropLast(3).last?["cost_usd"] as? String == "8.00")
+        #expect((dashboard["hours"] as? [[String: Any]])?.count == 24)
+        let top = dashboard["top"] as? [String: [[String: Any]]] ?? [:]
+        #expect(top["feature"]?.first?["value"] as? String == "chat")
+        #expect((dashboard["budgets"] as? [[String: Any]])?.isEmpty == false)
+        let own = try client.request("GET", "/v1/dashboard?tenant=a").json()
+        #expect((own["today"] as? [String: Any])?["cost_usd"] as? String == "1.75")
+
+        let forecasts = try rows(
+            client.request("GET", "/v1/forecast?budget=default-total&tenant=b"), "forecasts")
+        #expect(forecasts.count == 1)
+        let daily = forecasts.first?["daily"] as? [[String: Any]] ?? []
+        #expect(daily.map { $0["cost_usd"] as? String } == ["8.00", "0.00", "0.00", "4.00"])
+        #expect(forecasts.first?["confidence"] as? String == "low")
+    }
+}
