@@ -66,6 +66,7 @@ let package = Package(
         room("Wire"),
         room("Usage", ["Wire", "JSON"]),
         room("Aggregation", ["JSON", "Usage", "Wire"]),
+        room("Protobuf"),
         room("Threading"),
         room("TimeZones", ["Wire"]),
         room("Logging", ["Usage", "Wire"]),
@@ -74,6 +75,8 @@ let package = Package(
         // The rooms, in the order in which the data walks.
         room("SelfMetrics", ["Usage"]),
         room("Intake", ["JSON", "SelfMetrics", "Usage", "Wire"]),
+        room("OTLP", ["Intake", "JSON", "Protobuf", "SelfMetrics", "Usage", "Wire"]),
+        room("LiteLLM", ["Intake", "JSON", "Usage", "Wire"]),
         .target(name: "PriceData", exclude: ["prices.csv"]),
         room("Pricing", ["PriceData", "Usage", "Wire"]),
         room(
@@ -106,7 +109,7 @@ let package = Package(
             [
                 "Alerts", "Budgets", "Delivery", "Exposition", "Gzip", "HTTPServer", "Intake",
                 "JSON",
-                "Ledger", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
+                "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
             ]),
 
         // Above every room.
@@ -114,7 +117,7 @@ let package = Package(
             "Configuration",
             [
                 "Aggregation", "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging",
-                "Store", "TimeZones", "Usage", "Wire", "YAML",
+                "OTLP", "Store", "TimeZones", "Usage", "Wire", "YAML",
             ]),
         room(
             "Sidecar",
@@ -122,7 +125,8 @@ let package = Package(
                 "API", "Alerts", "Budgets", "Configuration", "Crypto", "Delivery", "Exposition",
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
-                "Logging", "Pricing", "SQLite", "SelfMetrics", "Store", "Threading", "Usage",
+                "LiteLLM", "Logging", "OTLP", "Pricing", "SQLite", "SelfMetrics", "Store",
+                "Threading", "Usage",
                 "Wire", "YAML",
             ]),
         room("Demo", ["Usage", "Wire"]),

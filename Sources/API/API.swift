@@ -15,23 +15,29 @@ public final class API: HTTPHandler {
     private let costs: CostsHandler
     private let dashboard: DashboardHandler
     private let forecast: ForecastHandler
+    private let otlp: OTLPHandler
+    private let litellm: LiteLLMHandler
     /// Bodies of paths that expect none.
     private static let smallBytesMax = 64 * 1024
 
-    /// `isOpen`: serves metrics and health only, to whoever asks.
     public init(
-        services: APIServices, address: ListenAddress, isOpen: Bool, eventsBytesMax: Int
+        services: APIServices, address: ListenAddress, surface: Surface, limits: BodyLimits
     ) {
         self.services = services
-        routes = isOpen ? APIRoute.open : APIRoute.all
-        requestGuard = isOpen ? nil : RequestGuard(address: address)
-        events = EventsHandler(
-            intake: services.intake, bytesMax: eventsBytesMax)
+        switch surface {
+        case .everything: routes = APIRoute.all
+        case .open: routes = APIRoute.open
+        case .otlp: routes = APIRoute.otlpOnly
+        }
+        requestGuard = surface == .open ? nil : RequestGuard(address: address)
+        events = EventsHandler(intake: services.intake, bytesMax: limits.events)
         alerts = AlertsHandler(services: services)
         budgets = BudgetsHandler(services: services)
         costs = CostsHandler(services: services)
         dashboard = DashboardHandler(services: services)
         forecast = ForecastHandler(services: services)
+        otlp = OTLPHandler(receiver: services.otlp, bytesMax: limits.otlp)
+        litellm = LiteLLMHandler(receiver: services.litellm, bytesMax: limits.litellm)
     }
 
     public func admit(_ exchange: HTTPExchange) -> HTTPAdmission {
@@ -39,9 +45,18 @@ public final class API: HTTPHandler {
         do throws(APIError) {
             try requestGuard?.check(exchange)
             let route = try route(exchange)
-            guard route.action == .events else { return .receive(bytesMax: Self.smallBytesMax) }
-            try events.admit(exchange)
-            return .receive(bytesMax: events.bytesMax)
+            switch route.action {
+            case .events:
+                try events.admit(exchange)
+                return .receive(bytesMax: events.bytesMax)
+            case .otlp:
+                try otlp.admit(exchange)
+                return .receive(bytesMax: otlp.bytesMax)
+            case .litellm:
+                try litellm.admit(exchange)
+                return .receive(bytesMax: litellm.bytesMax)
+            default: return .receive(bytesMax: Self.smallBytesMax)
+            }
         } catch {
             count(exchange, error.status)
             return .refuse(error.response)
@@ -76,6 +91,10 @@ public final class API: HTTPHandler {
             later(exchange) { [self] respond in alerts.replay(value, respond: respond) }
         case .testReceiver:
             later(exchange) { [self] respond in alerts.test(value, respond: respond) }
+        case .otlp(let signal):
+            otlp.handle(exchange, signal) { [self] response in finish(exchange, response) }
+        case .litellm:
+            litellm.handle(exchange) { [self] response in finish(exchange, response) }
         }
     }
 

@@ -1,10 +1,12 @@
 internal import HTTPServer
+internal import OTLP
 
 /// A path of ours and the methods it answers.
 struct APIRoute: Sendable {
-    enum Action: Sendable {
-        case page, metrics, healthy, ready, reload, events
+    enum Action: Equatable, Sendable {
         case costs, dashboard, forecast
+        case page, metrics, healthy, ready, reload, events, litellm
+        case otlp(OTLPSignal)
         case budgets, alerts, alert, deliveries, replay, testReceiver
     }
 
@@ -41,7 +43,9 @@ struct APIRoute: Sendable {
 
     private static let read: [HTTPMethod] = [.get, .head]
 
-    static let all = [
+    static let all = own + otlp
+
+    private static let own = [
         APIRoute(path: "/", methods: read, action: .page),
         APIRoute(path: "/metrics", methods: read, action: .metrics),
         APIRoute(path: "/-/healthy", methods: read, action: .healthy),
@@ -51,6 +55,7 @@ struct APIRoute: Sendable {
         APIRoute(path: "/v1/costs", methods: read, action: .costs),
         APIRoute(path: "/v1/dashboard", methods: read, action: .dashboard),
         APIRoute(path: "/v1/forecast", methods: read, action: .forecast),
+        APIRoute(path: "/v1/litellm", methods: [.post], action: .litellm),
         APIRoute(path: "/v1/budgets", methods: read, action: .budgets),
         APIRoute(path: "/v1/alerts", methods: read, action: .alerts),
         APIRoute(path: "/v1/alerts/{id}", methods: read, action: .alert),
@@ -58,6 +63,16 @@ struct APIRoute: Sendable {
         APIRoute(path: "/v1/deliveries/{id}/replay", methods: [.post], action: .replay),
         APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),
     ]
+
+    /// Exporters append their signal to whatever base they are given; Langfuse's has one of its own.
+    static let otlp = OTLPSignal.allCases.flatMap { signal in
+        ["/v1/", "/otlp/v1/", "/api/public/otel/v1/"].map { base in
+            APIRoute(path: base + signal.rawValue, methods: [.post], action: .otlp(signal))
+        }
+    }
+
+    /// What a listener of its own for OTLP answers.
+    static let otlpOnly = otlp + all.filter { [.healthy, .ready].contains($0.action) }
 
     /// What a network may see that is not trusted with more.
     static let open = all.filter { [.metrics, .healthy, .ready].contains($0.action) }

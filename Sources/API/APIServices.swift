@@ -3,6 +3,8 @@ public import Delivery
 public import Exposition
 public import Intake
 public import Ledger
+public import LiteLLM
+public import OTLP
 public import SQLite
 public import SelfMetrics
 public import Usage
@@ -10,6 +12,8 @@ public import Usage
 /// What the HTTP surface needs from the rest of the process.
 public struct APIServices: Sendable {
     public let intake: EventIntake
+    public let otlp: OTLPReceiver
+    public let litellm: LiteLLMReceiver
     public let ledger: Ledger
     public let budgets: BudgetEngine
     public let deliverer: Deliverer
@@ -24,12 +28,15 @@ public struct APIServices: Sendable {
     public let reload: @Sendable () -> String?
 
     public init(
-        intake: EventIntake, ledger: Ledger, budgets: BudgetEngine, deliverer: Deliverer,
+        intake: EventIntake, otlp: OTLPReceiver, litellm: LiteLLMReceiver, ledger: Ledger,
+        budgets: BudgetEngine, deliverer: Deliverer,
         metrics: SelfMetrics, page: MetricsPage, control: ControlQueue, time: any TimeSource,
         open: @escaping @Sendable () throws(SQLiteError) -> Database,
         readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?
     ) {
         self.intake = intake
+        self.otlp = otlp
+        self.litellm = litellm
         self.ledger = ledger
         self.budgets = budgets
         self.deliverer = deliverer

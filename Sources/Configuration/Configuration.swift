@@ -23,6 +23,8 @@ public struct Configuration: Equatable, Sendable {
         /// Metrics and health for the network; nil: none.
         public var metricsListen: ListenAddress?
         public var eventsBytesMax = 16 << 20
+        public var otlpBytesMax = 64 << 20
+        public var litellmBytesMax = 64 << 20
         /// How people reach the page: what links in notifications begin with. Empty: as listened
         /// on.
         public var externalURL = ""
@@ -32,6 +34,7 @@ public struct Configuration: Equatable, Sendable {
     public var web = Web()
     /// Empty: events must name their tenant.
     public var defaultTenant = "default"
+    public var otlpReceiver = OTLPReceiverSection()
     public var ledger = LedgerSettings()
     public var budgets = Configuration.defaultBudgets
     public var alerts = AlertSettings()
@@ -90,6 +93,7 @@ extension Configuration {
         readWeb(&map, &configuration)
         readAttribution(&map, &configuration)
         readIntake(&map, &configuration)
+        readOTLPReceiver(&map, &configuration)
         readMetrics(&map, &configuration)
         configuration.budgets = readBudgets(&map)
         configuration.alerts = readAlerts(&map)
@@ -142,6 +146,7 @@ extension Configuration {
         var sizes = web.map("body_bytes_max")
         result.web.eventsBytesMax = sizes.bytes(
             "events", default: result.web.eventsBytesMax, in: 1024...(256 << 20))
+        readForeignSizes(&sizes, &result)
         sizes.finish()
         web.finish()
     }
@@ -162,7 +167,7 @@ extension Configuration {
         result.defaultTenant = defaults.string(
             "tenant", default: result.defaultTenant, bytesMax: Limits.textBytes)
         defaults.finish()
-        attribution.finish()
+        readAttributes(&attribution, &result)
     }
 
     private static func readIntake(_ map: inout ConfigurationMap, _ result: inout Configuration) {

@@ -78,21 +78,9 @@ public final class EventIntake: Sendable {
     ) {
         let length = body.count
         JSONIndexer.pad(&body)
-        let reportBox = ReportBox()
-        let metrics = metrics
-        let receipt = Receipt { outcome in
-            Self.count(reportBox.report, outcome, from: source, in: metrics)
-            completion(reportBox.report, outcome)
-        }
+        let (receipt, reportBox) = receipt(from: source, completion)
         let reader = readers.withLock { $0.popLast() } ?? ReaderBox()
-        let tenant = Array(settings.withLock { $0.defaultTenant }.utf8)
-        // An empty name interns as 0: no default.
-        let defaultTenant = names.withTable { table in
-            DefaultTenant(id: table.intern(tenant.span), hash: table.hash(of: tenant.span))
-        }
-        var session = ReadSession(
-            names: names, hash: hash, sink: sink, price: price, receipt: receipt,
-            now: time.unixNanos, defaultTenant: defaultTenant)
+        var session = session(receipt)
         reader.reader.read(body.span, length: length, into: &session)
         reportBox.report = session.report
         readers.withLock { $0.append(reader) }
@@ -102,6 +90,44 @@ public final class EventIntake: Sendable {
 }
 
 extension EventIntake {
+    /// Takes the events that `fill` adds; they were decoded elsewhere. They are on their way when
+    /// it returns; `completion` runs once, when they are durable or could not be.
+    public func feed(
+        from source: SelfMetrics.Source, _ fill: (inout EventFeed) -> Void,
+        completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
+    ) {
+        let (receipt, reportBox) = receipt(from: source, completion)
+        var feed = EventFeed(session: session(receipt))
+        fill(&feed)
+        feed.finish()
+        reportBox.report = feed.session.report
+        receipt.close()
+    }
+
+    private func session(_ receipt: Receipt) -> ReadSession {
+        let tenant = Array(settings.withLock { $0.defaultTenant }.utf8)
+        // An empty name interns as 0: no default.
+        let defaultTenant = names.withTable { table in
+            DefaultTenant(id: table.intern(tenant.span), hash: table.hash(of: tenant.span))
+        }
+        return ReadSession(
+            names: names, hash: hash, sink: sink, price: price, receipt: receipt,
+            now: time.unixNanos, defaultTenant: defaultTenant)
+    }
+
+    private func receipt(
+        from source: SelfMetrics.Source,
+        _ completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
+    ) -> (Receipt, ReportBox) {
+        let reportBox = ReportBox()
+        let metrics = metrics
+        let receipt = Receipt { outcome in
+            Self.count(reportBox.report, outcome, from: source, in: metrics)
+            completion(reportBox.report, outcome)
+        }
+        return (receipt, reportBox)
+    }
+
     private static func count(
         _ report: IntakeReport, _ outcome: Receipt.Outcome, from source: SelfMetrics.Source,
         in metrics: SelfMetrics

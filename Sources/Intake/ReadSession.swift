@@ -147,8 +147,8 @@ struct ReadSession {
 extension ReadSession {
     /// Interns the names of decoded events and appends them to the batch, which goes to the sink
     /// when full.
-    mutating func take(
-        _ decoded: inout [DecodedEvent], _ document: borrowing JSONDocument
+    mutating func take<Body: BodyText & ~Copyable>(
+        _ decoded: inout [DecodedEvent], _ document: borrowing Body
     ) {
         guard !decoded.isEmpty else { return }
         intern(&decoded, document)
@@ -164,8 +164,8 @@ extension ReadSession {
         }
     }
 
-    private mutating func intern(
-        _ decoded: inout [DecodedEvent], _ document: borrowing JSONDocument
+    private mutating func intern<Body: BodyText & ~Copyable>(
+        _ decoded: inout [DecodedEvent], _ document: borrowing Body
     ) {
         let defaultTenant = defaultTenant
         let hash = hash
@@ -200,6 +200,18 @@ extension ReadSession {
                 decoded[index].event.model = name(.model)
                 decoded[index].event.tags = name(.tags)
                 decoded[index].event.resource = name(.resource)
+                if !decoded[index].event.request.isEmpty {
+                    let request = text.span.extracting(decoded[index].event.request.range)
+                    let provider = texts[NamedDimension.provider.rawValue]
+                    decoded[index].event.call =
+                        provider.isInBatch
+                        ? CallIdentity.key(
+                            request: request, provider: text.span.extracting(provider.range),
+                            hash: hash)
+                        : document.withBytes(provider.range) {
+                            CallIdentity.key(request: request, provider: $0, hash: hash)
+                        }
+                }
                 guard !decoded[index].event.id.isEmpty else { continue }
                 // The tenant's text, not its name id: that is the same for all that found no room.
                 let source = texts[NamedDimension.tenant.rawValue]
@@ -223,8 +235,8 @@ extension ReadSession {
         let source: SourceText
     }
 
-    private func foldedTexts(
-        _ folded: [FoldedName], _ document: borrowing JSONDocument
+    private func foldedTexts<Body: BodyText & ~Copyable>(
+        _ folded: [FoldedName], _ document: borrowing Body
     ) -> [Int: [(key: String, text: String)]] {
         var texts: [Int: [(key: String, text: String)]] = [:]
         for name in folded {

@@ -151,22 +151,40 @@ extension IdentityWindow {
         let last = try database.integer("select max(seq) from events") ?? 0
         var select = try database.prepare(
             """
-            select tenant, id, received_ns, json_extract(detail, '$.folded.tenant') from events
-            where seq > ? and received_ns >= ? and id is not null order by seq
+            select tenant, id, received_ns, json_extract(detail, '$.folded.tenant'), request,
+                provider, facts, json_extract(detail, '$.folded.provider')
+            from events
+            where seq > ? and received_ns >= ? and (id is not null or request is not null)
+            order by seq
             """)
         try select.bind(1, last - Int64(settings.dedupCountMax))
         try select.bind(2, now - settings.dedupAgeNanos)
         var text: [UInt8] = []
         var domains: [NameID: UInt64] = [:]
         while try select.step() {
-            text.removeAll(keepingCapacity: true)
-            select.append(1, to: &text)
-            let id = NameID(clamping: select.integer(0))
-            let tenant = select.isNull(3) ? names.text(id) : select.text(3)
-            let domain = domains[id] ?? hash.narrow(Array(tenant.utf8).span)
-            if select.isNull(3) { domains[id] = domain }
-            _ = insert(hash.wide(text.span, domain: domain))
+            if !select.isNull(1) {
+                text.removeAll(keepingCapacity: true)
+                select.append(1, to: &text)
+                let id = NameID(clamping: select.integer(0))
+                let tenant = select.isNull(3) ? names.text(id) : select.text(3)
+                let domain = domains[id] ?? hash.narrow(Array(tenant.utf8).span)
+                if select.isNull(3) { domains[id] = domain }
+                _ = insert(hash.wide(text.span, domain: domain))
+            }
+            if !select.isNull(4) { insertCall(select, names, hash) }
             settle(now: select.integer(2))
         }
+    }
+
+    private mutating func insertCall(
+        _ row: borrowing Statement, _ names: Names, _ hash: SeededHash
+    ) {
+        var event = CostEvent()
+        event.facts = UInt32(clamping: row.integer(6))
+        let provider =
+            row.isNull(7) ? names.text(NameID(clamping: row.integer(5))) : row.text(7)
+        event.call = CallIdentity.key(
+            request: row.bytes(4).span, provider: Array(provider.utf8).span, hash: hash)
+        _ = insert(event)
     }
 }

@@ -156,11 +156,13 @@ final class LedgerWriter: @unchecked Sendable {
 
     private func markDuplicates(_ batch: EventBatch, _ range: Range<Int>) -> Int {
         var inserted = 0
-        for index in range where !batch.rows.events[index].id.isEmpty {
-            if identities.insert(batch.rows.events[index].identity) {
-                inserted += 1
-            } else {
+        for index in range {
+            let event = batch.rows.events[index]
+            guard !event.id.isEmpty || event.call != 0 else { continue }
+            if identities.repeats(event) {
                 batch.rows.events[index].flags.insert(.duplicate)
+            } else {
+                inserted += identities.insert(event)
             }
         }
         return inserted

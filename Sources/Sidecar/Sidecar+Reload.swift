@@ -5,6 +5,7 @@ internal import Delivery
 internal import Intake
 internal import Ledger
 internal import Logging
+internal import OTLP
 internal import SQLite
 internal import SelfMetrics
 internal import Synchronization
@@ -30,6 +31,7 @@ extension Sidecar {
         deliverer.configure(new.alerts.receivers)
         log.configure(level: new.logLevel, format: new.logFormat)
         intake.configure(IntakeSettings(defaultTenant: new.defaultTenant))
+        otlp.configure(new.otlpReceiver.settings)
         for key in Self.keysThatNeedRestart(started, new) {
             log.warn("a changed key takes effect at the next start", ("key", key))
         }
@@ -74,6 +76,9 @@ extension Sidecar {
         compare("web.metrics_listen", \.web.metricsListen)
         compare("web.external_url", \.web.externalURL)
         compare("web.body_bytes_max.events", \.web.eventsBytesMax)
+        compare("web.body_bytes_max.otlp", \.web.otlpBytesMax)
+        compare("web.body_bytes_max.litellm", \.web.litellmBytesMax)
+        compare("otlp_receiver.listen", \.otlpReceiver.listen)
         compare("intake.queue_events", \.ledger.queueEventsMax)
         compare("intake.dedup_window", \.ledger.dedupAgeNanos)
         compare("intake.dedup_ids", \.ledger.dedupCountMax)

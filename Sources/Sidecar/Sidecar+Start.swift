@@ -45,21 +45,30 @@ extension Sidecar {
 
     static func listen(
         _ configuration: Configuration, _ services: APIServices, _ log: Logger
-    ) throws(HTTPServerError) -> (HTTPServer, HTTPServer?) {
-        func server(_ address: ListenAddress, isOpen: Bool) throws(HTTPServerError) -> HTTPServer {
-            try HTTPServer(
+    ) throws(HTTPServerError) -> (main: HTTPServer, metrics: HTTPServer?, otlp: HTTPServer?) {
+        let limits = API.BodyLimits(
+            events: configuration.web.eventsBytesMax, otlp: configuration.web.otlpBytesMax,
+            litellm: configuration.web.litellmBytesMax)
+        var servers: [HTTPServer] = []
+        func server(
+            _ address: ListenAddress?, _ surface: API.Surface
+        ) throws(HTTPServerError) -> HTTPServer? {
+            guard let address else { return nil }
+            let server = try HTTPServer(
                 settings: HTTPServer.Settings(address: address),
                 handler: API(
-                    services: services, address: address, isOpen: isOpen,
-                    eventsBytesMax: configuration.web.eventsBytesMax),
+                    services: services, address: address, surface: surface, limits: limits),
                 log: { log.debug("http", ("message", $0)) })
+            servers.append(server)
+            return server
         }
-        let main = try server(configuration.web.listen, isOpen: false)
-        guard let address = configuration.web.metricsListen else { return (main, nil) }
         do throws(HTTPServerError) {
-            return (main, try server(address, isOpen: true))
+            _ = try server(configuration.web.listen, .everything)
+            let metrics = try server(configuration.web.metricsListen, .open)
+            let otlp = try server(configuration.otlpReceiver.listen, .otlp)
+            return (servers[0], metrics, otlp)
         } catch {
-            main.stop()
+            for server in servers { server.stop() }
             throw error
         }
     }
@@ -67,10 +76,12 @@ extension Sidecar {
     static func advice(
         for error: HTTPServerError, _ configuration: Configuration
     ) -> String {
-        let key =
-            error.address == configuration.web.metricsListen
-                && error.address != configuration.web.listen
-            ? "web.metrics_listen" : "--web.listen-address"
+        let key: String
+        switch error.address {
+        case configuration.web.listen: key = "--web.listen-address"
+        case configuration.web.metricsListen: key = "web.metrics_listen"
+        default: key = "otlp_receiver.listen"
+        }
         return error.isAddressInUse
             ? "\(error); another program listens there; choose another port with \(key)"
             : "\(error); choose another address with \(key)"

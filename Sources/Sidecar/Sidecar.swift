@@ -8,7 +8,9 @@ internal import HTTPClient
 public import HTTPServer
 internal import Intake
 internal import Ledger
+internal import LiteLLM
 public import Logging
+internal import OTLP
 internal import Pricing
 internal import SQLite
 internal import SelfMetrics
@@ -39,6 +41,7 @@ public final class Sidecar: Sendable {
     private let directory: DataDirectory
     let ledger: Ledger
     let intake: EventIntake
+    let otlp: OTLPReceiver
     let budgets: BudgetEngine
     let recorder: AlertRecorder
     let deliverer: Deliverer
@@ -46,6 +49,7 @@ public final class Sidecar: Sendable {
     private let control = ControlQueue()
     private let server: HTTPServer
     private let metricsServer: HTTPServer?
+    private let otlpServer: HTTPServer?
     /// Reads the configuration again; set by the command that knows its source.
     let source: @Sendable () throws(ConfigurationFaults) -> Configuration
 
@@ -85,6 +89,10 @@ public final class Sidecar: Sendable {
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
             metrics: metrics)
+        otlp = OTLPReceiver(
+            settings: configuration.otlpReceiver.settings, intake: intake, hash: hash,
+            metrics: metrics, startedNanos: time.unixNanos,
+            isPriced: { pricer.book.find(provider: $0, model: $1) != nil })
         client = HTTPClient(userAgent: "costgauge/\(Version.number)")
         let base = PageLink(configuration.web.externalURL)
         deliverer = Self.deliverer(
@@ -101,7 +109,8 @@ public final class Sidecar: Sendable {
         let reloader = Reloader()
         let path = directory.databasePath
         let services = APIServices(
-            intake: intake, ledger: ledger, budgets: budgets, deliverer: deliverer,
+            intake: intake, otlp: otlp, litellm: LiteLLMReceiver(intake: intake), ledger: ledger,
+            budgets: budgets, deliverer: deliverer,
             metrics: metrics, page: page, control: control, time: time,
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() })
@@ -109,7 +118,7 @@ public final class Sidecar: Sendable {
         control.start()
         client.start()
         do throws(HTTPServerError) {
-            (server, metricsServer) = try Self.listen(configuration, services, log)
+            (server, metricsServer, otlpServer) = try Self.listen(configuration, services, log)
         } catch {
             ledger.stop()
             client.stop()
@@ -124,6 +133,7 @@ public final class Sidecar: Sendable {
     /// As bound.
     public var address: ListenAddress { server.address }
     public var metricsAddress: ListenAddress? { metricsServer?.address }
+    public var otlpAddress: ListenAddress? { otlpServer?.address }
 
     /// The sum of all amounts ever committed.
     public var totalCost: NanoUSD {
@@ -152,12 +162,14 @@ public final class Sidecar: Sendable {
     public func stop() {
         server.stopAccepting()
         metricsServer?.stopAccepting()
+        otlpServer?.stopAccepting()
         deliverer.stop()
         ledger.stop()
         client.stop()
         control.stop()
         server.stop()
         metricsServer?.stop()
+        otlpServer?.stop()
         log.info("stopped", ("path", directory.path))
     }
 }

@@ -82,6 +82,8 @@ public struct CostEvent: BitwiseCopyable, Sendable {
     public var received: Int64 = 0
     /// Hash of (tenant, id); meaningful when `id` is not empty.
     public var identity: UInt128 = 0
+    /// Of the model call, across all sources; 0 without a response id. See `CallIdentity`.
+    public var call: UInt128 = 0
 
     public var id = TextRef.none
     public var conversation = TextRef.none
@@ -115,7 +117,7 @@ public struct CostEvent: BitwiseCopyable, Sendable {
     public var gibMilli: UInt32 = 0
 
     /// `Status`, `Stage` and `CostSource` packed for one column: bits 0-3, 4-7, 8-11; bit 12:
-    /// incomplete.
+    /// incomplete; bit 13: observed.
     public var facts: UInt32 = 0
     public var flags: Flags = []
 
@@ -141,6 +143,12 @@ extension CostEvent {
     @inlinable public var isComplete: Bool {
         get { facts & (1 << 12) == 0 }
         set { facts = newValue ? facts & ~(1 << 12) : facts | (1 << 12) }
+    }
+
+    /// Told by a span or a gateway that saw the call, not by the application itself.
+    @inlinable public var isObserved: Bool {
+        get { facts & (1 << 13) != 0 }
+        set { facts = newValue ? facts | (1 << 13) : facts & ~(1 << 13) }
     }
 
     @inlinable public var isDuplicate: Bool { flags.contains(.duplicate) }

@@ -25,6 +25,7 @@ enum ServeCommand: Command {
         log.info(
             "listening", ("address", sidecar.address.description),
             ("metrics_address", sidecar.metricsAddress?.description ?? ""),
+            ("otlp_address", sidecar.otlpAddress?.description ?? ""),
             ("version", Version.number))
         while true {
             switch signals.next() {

@@ -1,0 +1,97 @@
+internal import Protobuf
+internal import Usage
+
+/// Reads an `ExportLogsServiceRequest`: the records that carry the usage of a call.
+/// https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/logs/v1/logs.proto
+struct LogReader {
+    let traces: TraceReader
+    let isOn: Bool
+
+    func read(_ bytes: Span<UInt8>, length: Int) throws(ProtobufFault) -> BodyReading {
+        var reading = BodyReading()
+        var fields = ProtobufReader(0..<length)
+        while let field = try fields.next(bytes) {
+            guard field.number == 1 else { continue }
+            let range = try field.message()
+            reading.resources.append(try traces.resource(bytes, range))
+            var parts = ProtobufReader(range)
+            while let part = try parts.next(bytes) {
+                guard part.number == 2 else { continue }
+                try readScope(bytes, try part.message(), &reading)
+            }
+        }
+        return reading
+    }
+
+    private func readScope(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ reading: inout BodyReading
+    ) throws(ProtobufFault) {
+        let scope = try traces.scopeName(bytes, range)
+        let isClaudeCode = bytes.extracting(scope).hasPrefix("com.anthropic.claude_code")
+        var fields = ProtobufReader(range)
+        while let field = try fields.next(bytes) {
+            guard field.number == 2 else { continue }
+            var call = Call()
+            let name = try readRecord(bytes, try field.message(), &call)
+            let isUsage =
+                bytes.extracting(name).hasSuffix("gen_ai.client.inference.operation.details")
+                || isClaudeCode && bytes.extracting(name).hasSuffix("api_request")
+            guard isUsage else {
+                reading.ignore(.noUsage)
+                continue
+            }
+            guard isOn else {
+                reading.ignore(.switchedOff)
+                continue
+            }
+            let mapping = GenAIMapping(
+                trustsReportedCost: traces.mapping.trustsReportedCost || isClaudeCode)
+            do throws(FactFault) {
+                let none = bytes.extracting(0..<0)
+                switch try mapping.read(&call, scope: bytes.extracting(scope), name: none, bytes) {
+                case .ignored(let reason): reading.ignore(reason)
+                case .counts:
+                    call.resource = reading.resources.count - 1
+                    reading.calls.append(call)
+                }
+            } catch {
+                reading.faults.append(("record", error.message))
+            }
+        }
+    }
+
+    /// Answers the event's name: a field of its own, an attribute, or the body's text.
+    private func readRecord(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ call: inout Call
+    ) throws(ProtobufFault) -> Range<Int> {
+        var fields = ProtobufReader(range)
+        var (name, body) = (0..<0, 0..<0)
+        var (time, observed): (UInt64, UInt64) = (0, 0)
+        while let field = try fields.next(bytes) {
+            switch field.number {
+            case 1: time = try field.fixed64()
+            case 5:
+                if let value = try Facts.value(bytes, try field.message()), value.kind == .text {
+                    body = value.range
+                }
+            case 6: try call.facts.read(bytes, try field.message(), traces.table)
+            case 9:
+                let trace = try field.message()
+                call.span.traceHigh = traces.word(bytes, trace, 0)
+                call.span.traceLow = traces.word(bytes, trace, 8)
+            case 10: call.span.span = traces.word(bytes, try field.message(), 0)
+            case 11: observed = try field.fixed64()
+            case 12: name = try field.message()
+            default: break
+            }
+        }
+        // Several calls may be told under one span of the application; their ids tell them apart.
+        if call.facts.has(.responseID) { call.span = SpanIdentity() }
+        call.startNanos = Int64(clamping: time != 0 ? time : observed)
+        call.durationMillis = (try? call.facts.count(.durationMillis, bytes)) ?? 0
+        call.status = StatusReader.status(call.facts, isError: false, bytes)
+        if !name.isEmpty { return name }
+        let attribute = call.facts[.eventName]
+        return attribute.kind == .text ? attribute.range : body
+    }
+}

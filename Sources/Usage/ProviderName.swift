@@ -1,0 +1,47 @@
+internal import Wire
+
+/// One spelling per provider, that of the price list. The others are those of the OpenTelemetry
+/// GenAI conventions, of LiteLLM and of the Vercel AI SDK.
+public enum ProviderName {
+    public static func canonical(_ provider: String) -> String {
+        let name = provider.lowercased()
+        if let known = known(name) { return known }
+        // The Vercel AI SDK appends the interface: `openai.chat`, `anthropic.messages`.
+        guard let dot = name.firstIndex(of: ".") else { return name }
+        let head = String(name[..<dot])
+        return [
+            "openai", "anthropic", "mistral", "cohere", "xai", "groq", "deepseek", "perplexity",
+        ]
+        .contains(head) ? head : known(head) ?? name
+    }
+
+    private static func known(_ name: String) -> String? {
+        switch name {
+        case "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "az.ai.inference",
+            "azure_openai", "azure-openai", "azure_ai", "azureopenai", "azure":
+            "azure"
+        case "aws.bedrock", "amazon-bedrock", "aws_bedrock", "bedrock_converse", "aws", "amazon":
+            "bedrock"
+        case "gcp.gemini", "google", "google.generative-ai", "gcp.gen_ai", "google_genai",
+            "google_generativeai":
+            "gemini"
+        case "gcp.vertex_ai", "google.vertex", "google.vertex.chat", "vertexai", "vertex_ai_beta",
+            "google_vertexai", "vertex":
+            "vertex_ai"
+        case "mistral_ai", "mistralai": "mistral"
+        case "x_ai", "x.ai": "xai"
+        case "cohere_chat": "cohere"
+        case "moonshot_ai", "moonshotai": "moonshot"
+        case "ibm.watsonx.ai": "watsonx"
+        default: nil
+        }
+    }
+}
+
+extension String {
+    init(copying bytes: Span<UInt8>) {
+        var copy: [UInt8] = []
+        copy.append(copying: bytes)
+        self = copy.text
+    }
+}
