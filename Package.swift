@@ -156,6 +156,15 @@ let package = Package(
         test("Aggregation", ["Usage"]),
         test("TimeZones"),
         test("Intake", ["SelfMetrics", "Usage", "Wire"]),
+        test("Protobuf"),
+        test(
+            "OTLP",
+            [
+                "Gzip", "Intake", "Pricing", "Protobuf", "SelfMetrics", "Usage", "Wire",
+            ], exclude: ["Fixtures"]),
+        test(
+            "LiteLLM", ["Intake", "Pricing", "SelfMetrics", "Usage", "Wire"],
+            exclude: ["Fixtures"]),
         test("Pricing", ["Usage", "Wire"]),
         test(
             "Budgets",

@@ -55,6 +55,16 @@ struct SelfPage {
         }
         page.begin(
             MetricFamily(
+                "costgauge_otlp_ignored", .counter,
+                "Spans, points and records that are no call of their own."))
+        let ignored = metrics.ignored.keys.sorted { ($0.signal, $0.reason) < ($1.signal, $1.reason) }
+        for key in ignored {
+            page.sample(
+                [("signal", key.signal), ("reason", key.reason)],
+                integer: Int64(metrics.ignored[key] ?? 0))
+        }
+        page.begin(
+            MetricFamily(
                 "costgauge_ingest_late_events", .counter, "Events dated more than an hour back."))
         page.sample(integer: Int64(metrics.lateEvents))
         histogram(

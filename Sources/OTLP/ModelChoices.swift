@@ -41,8 +41,24 @@ struct ModelChoices {
         let provider = ProviderName.canonical(facts.text(.provider, bytes) ?? "")
         let models = [facts.text(.responseModel, bytes), facts.text(.requestModel, bytes)]
             .compactMap { $0.map { stripped($0, of: provider) } }
-        let model = models.first { isPriced(provider, $0) } ?? models.first ?? ""
+        let model =
+            models.first { isPriced(provider, $0) }
+            ?? models.compactMap { undated($0) }.first { isPriced(provider, $0) }
+            ?? models.first ?? ""
         return Choice(provider: Array(provider.utf8), model: Array(model.utf8))
+    }
+
+    /// `gpt-4o-mini-2024-07-18` and `claude-sonnet-4-5-20250929` without the date of their release;
+    /// nil without one. Lists name the snapshots of a model only where their prices differ.
+    private static func undated(_ model: String) -> String? {
+        let parts = model.split(separator: "-")
+        func digits(_ index: Int, _ count: Int) -> Bool {
+            index >= 0 && parts[index].count == count && parts[index].allSatisfy(\.isNumber)
+        }
+        let last = parts.count - 1
+        let cut = digits(last, 8) ? 1 : digits(last, 2) && digits(last - 1, 2) && digits(last - 2, 4) ? 3 : 0
+        guard cut > 0, cut < parts.count else { return nil }
+        return parts.dropLast(cut).joined(separator: "-")
     }
 
     /// `openai/gpt-4o` of the provider openai is `gpt-4o`.
