@@ -77,8 +77,8 @@ let package = Package(
         room("Intake", ["JSON", "SelfMetrics", "Usage", "Wire"]),
         room("OTLP", ["Intake", "JSON", "Protobuf", "SelfMetrics", "Usage", "Wire"]),
         room("LiteLLM", ["Intake", "JSON", "Usage", "Wire"]),
-        .target(name: "PriceData", exclude: ["prices.csv"]),
-        room("Pricing", ["PriceData", "Usage", "Wire"]),
+        .target(name: "PriceData", exclude: ["prices.json"]),
+        room("Pricing", ["JSON", "PriceData", "TimeZones", "Usage", "Wire"]),
         room(
             "Ledger",
             [
@@ -135,7 +135,8 @@ let package = Package(
             dependencies: [
                 "Alerts", "Budgets", "Configuration", "Delivery", "Demo", "HTTPClient",
                 "HTTPServer",
-                "JSON", "Ledger", "Logging", "SQLite", "Sidecar", "Store", "Threading", "Usage",
+                "JSON", "Ledger", "Logging", "Pricing", "SQLite", "Sidecar", "Store", "Threading",
+                "Usage",
                 "Wire",
             ],
             swiftSettings: strict),
@@ -165,7 +166,7 @@ let package = Package(
         test(
             "LiteLLM", ["Intake", "Pricing", "SelfMetrics", "Usage", "Wire"],
             exclude: ["Fixtures"]),
-        test("Pricing", ["Usage", "Wire"]),
+        test("Pricing", ["JSON", "Usage", "Wire"], exclude: ["Fixtures"]),
         test(
             "Budgets",
             ["Aggregation", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage", "Wire"]),

@@ -1,7 +1,7 @@
 #include "price_data.h"
 
 static const unsigned char data[] = {
-#embed "prices.csv"
+#embed "prices.json"
 };
 
 // Through a function: Swift imports no array of unknown length.

@@ -1,75 +1,133 @@
 /// All known prices, immutable. A reload builds a new book.
 public struct PriceBook: Sendable {
+    /// Where rows come from.
+    public struct Origin: Equatable, Sendable {
+        public var name: String
+        /// Unix seconds at which the facts were gathered or the file was read.
+        public var timestamp: Int64
+
+        public init(name: String, timestamp: Int64) {
+            self.name = name
+            self.timestamp = timestamp
+        }
+    }
+
+    public struct Found: Equatable, Sendable {
+        /// Index into `rows`.
+        public var row: Int
+        public var match: NameMatch
+    }
+
     public let rows: [PriceRow]
-    /// Unix seconds at which the facts were gathered.
-    public let timestamp: Int64
-    private let byName: [Key: Int]
+    public let origins: [Origin]
+    /// By the key in lower case: the rows of one name, those of later lists first.
+    private let byKey: [String: [Int]]
+    /// By the model without a provider: for names that come without one.
     private let byModel: [String: [Int]]
+    /// Other names of models, as the configuration gives them.
+    private let aliases: [String: String]
+    private let providers: Set<String>
+    /// The moments at which rows come into force or end, ascending.
+    let edges: [Int64]
 
-    private struct Key: Hashable {
-        let provider: String
-        let model: String
-    }
-
-    /// Of two rows with one name the later one counts.
-    public init(rows: [PriceRow], timestamp: Int64) {
-        self.rows = rows
-        self.timestamp = timestamp
-        var byName: [Key: Int] = [:]
+    /// A row of a later list hides rows of earlier lists with the same key while it is in force.
+    public init(lists: [(origin: Origin, rows: [PriceRow])], aliases: [String: String] = [:]) {
+        var rows: [PriceRow] = []
+        var byKey: [String: [Int]] = [:]
         var byModel: [String: [Int]] = [:]
-        for (index, row) in rows.enumerated() {
-            byName[Key(provider: row.provider.lowercased(), model: row.model.lowercased())] = index
-            byModel[row.model.lowercased(), default: []].append(index)
+        for (origin, list) in lists.enumerated() {
+            for var row in list.rows {
+                row.origin = origin
+                let index = rows.count
+                rows.append(row)
+                byKey[row.key.lowercased(), default: []].insert(index, at: 0)
+                byModel[row.model.lowercased(), default: []].append(index)
+            }
         }
-        self.byName = byName
+        self.rows = rows
+        self.origins = lists.map(\.origin)
+        self.byKey = byKey
         self.byModel = byModel
+        providers = Set(rows.map(\.provider))
+        let moments = rows.flatMap { [$0.validFrom, $0.validTo] }
+        edges = Set(moments).subtracting([.min, .max]).sorted()
+        self.aliases = Dictionary(
+            aliases.map { ($0.key.lowercased(), $0.value.lowercased()) },
+            uniquingKeysWith: { $1 })
     }
 
-    /// The row of a model, by `provider` as the event names it (any spelling in use) or, when that
-    /// is empty, by a `provider/model` name or by the one provider that makes the model itself.
-    public func find(provider: String, model: String) -> Int? {
-        let model = model.lowercased()
-        let provider = Self.canonical(provider.lowercased())
-        if !provider.isEmpty {
-            if let match = byName[Key(provider: provider, model: model)] { return match }
-            // `openai/gpt-4o` sent with provider openai.
-            guard let slash = model.firstIndex(of: "/"),
-                Self.canonical(String(model[..<slash])) == provider
-            else { return nil }
-            return byName[
-                Key(provider: provider, model: String(model[model.index(after: slash)...]))]
+    /// Distinct names of models.
+    public var modelCount: Int { byKey.count }
+    /// When the newest facts were gathered.
+    public var timestamp: Int64 { origins.map(\.timestamp).max() ?? 0 }
+
+    /// The row of a model that was in force at a moment (Unix seconds). `provider` is as the event
+    /// names it, in any spelling in use, or empty.
+    public func find(
+        provider: String, model: String, region: String = "", at unixSeconds: Int64
+    ) -> Found? {
+        var provider = ProviderNames.canonical(provider.lowercased())
+        var model = model.lowercased()
+        guard !model.isEmpty else { return nil }
+        let aliased = aliases["\(provider)/\(model)"] ?? aliases[model]
+        if let aliased {
+            model = aliased
+            // The alias may lead to another provider's model: `azure/gpt-4o`.
+            let leading = ProviderNames.leading(of: aliased)
+            if providers.contains(leading) { provider = leading }
         }
-        if let slash = model.firstIndex(of: "/") {
-            let key = Key(
-                provider: Self.canonical(String(model[..<slash])),
-                model: String(model[model.index(after: slash)...]))
-            if let match = byName[key] { return match }
-        }
-        let candidates = byModel[model] ?? []
-        for maker in Self.makers {
-            if let match = candidates.last(where: { rows[$0].provider == maker }) { return match }
-        }
-        return candidates.count == 1 ? candidates[0] : nil
+        var found = search(
+            provider: provider, model: model, region: region.lowercased(), at: unixSeconds)
+        if aliased != nil { found?.match.rule = .alias }
+        return found
     }
 
-    /// Providers that sell models of their own: a bare model name means theirs, not a reseller's.
-    private static let makers = [
-        "openai", "anthropic", "gemini", "mistral", "deepseek", "cohere", "xai", "perplexity",
-    ]
-
-    /// One spelling per provider. The others are those of the OpenTelemetry GenAI conventions,
-    /// LiteLLM and the Vercel AI SDK.
-    static func canonical(_ provider: String) -> String {
-        switch provider {
-        case "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "azure_openai", "azure_ai":
-            "azure"
-        case "aws.bedrock", "amazon-bedrock", "aws_bedrock", "bedrock_converse": "bedrock"
-        case "gcp.gemini", "google", "google.generative-ai", "gcp.gen_ai": "gemini"
-        case "gcp.vertex_ai", "google.vertex", "vertexai", "vertex_ai_beta": "vertex_ai"
-        case "mistral_ai", "mistralai": "mistral"
-        case "x_ai", "x.ai": "xai"
-        case "cohere_chat": "cohere"
-        default: provider
+    private func search(
+        provider: String, model: String, region: String, at time: Int64
+    ) -> Found? {
+        if provider.isEmpty {
+            if let row = row(key: model, provider: nil, at: time) {
+                return Found(row: row, match: NameMatch(key: model, rule: .exact))
+            }
+            let leading = ProviderNames.leading(of: model)
+            if !leading.isEmpty,
+                let found = search(provider: leading, model: model, region: region, at: time)
+            {
+                return found
+            }
+            return onlySeller(of: model, at: time)
         }
+        let candidates = NameCandidates(provider: provider, model: model, region: region)
+        for candidate in candidates.list {
+            if let row = row(key: candidate.key, provider: provider, at: time) {
+                return Found(row: row, match: candidate)
+            }
+        }
+        return nil
+    }
+
+    private func row(key: String, provider: String?, at time: Int64) -> Int? {
+        byKey[key]?.first { index in
+            rows[index].isValid(at: time)
+                && (provider.map {
+                    ProviderNames.matches(owner: rows[index].provider, provider: $0)
+                } ?? true)
+        }
+    }
+
+    private func onlySeller(of model: String, at time: Int64) -> Found? {
+        let candidates = (byModel[model] ?? []).filter { rows[$0].isValid(at: time) }
+        func found(_ row: Int) -> Found {
+            Found(
+                row: row,
+                match: NameMatch(key: rows[row].key.lowercased(), rule: .onlySeller))
+        }
+        for maker in ProviderNames.makers {
+            if let match = candidates.last(where: { rows[$0].provider == maker }) {
+                return found(match)
+            }
+        }
+        return Set(candidates.map { rows[$0].provider }).count == 1
+            ? candidates.last.map(found) : nil
     }
 }

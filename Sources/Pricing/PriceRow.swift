@@ -1,84 +1,102 @@
-public import Usage
-
-/// What one model costs, in femto-dollars (1e-15 USD) per unit: finer than any published rate, and
-/// an integer. $1 per million tokens is 1e9 femto-dollars a token.
+/// What one model costs while the row is in force.
 public struct PriceRow: Equatable, Sendable {
-    public static let rateScale = 15
+    public struct Rate: Equatable, Sendable, BitwiseCopyable {
+        public var key: RateKey
+        public var usd: ExactUSD
 
+        public init(key: RateKey, usd: ExactUSD) {
+            self.key = key
+            self.usd = usd
+        }
+    }
+
+    /// Rates for prompts of more than `above` and at most `upTo` tokens; they price the whole
+    /// request.
+    public struct Band: Equatable, Sendable {
+        public var above: UInt64
+        public var upTo: UInt64
+        public var rates: [Rate]
+
+        public init(above: UInt64, upTo: UInt64, rates: [Rate]) {
+            self.above = above
+            self.upTo = upTo
+            self.rates = rates
+        }
+
+        subscript(kind: RateKind) -> ExactUSD? { rates.first { $0.key.kind == kind }?.usd }
+    }
+
+    /// A factor on the whole price, and what asks for it.
+    public struct Surcharge: Equatable, Sendable {
+        public enum Cause: Hashable, Sendable {
+            /// OpenAI's data residency, by region: `eu`, `us`.
+            case residency(String)
+            /// Vertex: any location but the global one.
+            case regionalEndpoint
+            /// Anthropic's `inference_geo`, or its fast mode under the name `fast`.
+            case provider(String)
+        }
+        public var cause: Cause
+        public var factor: Factor
+
+        public init(cause: Cause, factor: Factor) {
+            self.cause = cause
+            self.factor = factor
+        }
+    }
+
+    /// One spelling per provider: `openai`, `vertex_ai`, `bedrock`.
     public var provider: String
-    public var model: String
-    public var input: Int64?
-    public var cachedInput: Int64?
-    public var cacheWrite: Int64?
-    public var output: Int64?
-    public var reasoning: Int64?
-    public var audioInput: Int64?
-    public var audioOutput: Int64?
-    /// The model is also or only billed by queries, seconds or characters, which events do not
-    /// carry: then tokens without a rate are no reason to call it free.
-    public var hasOtherUnits = false
-    public var vcpuSecond: Int64?
-    public var gibSecond: Int64?
-    /// The size of a sandbox that names none.
+    /// The key under which the catalogue lists the model, often without its provider.
+    public var key: String
+    /// `chat` when the source names none.
+    public var mode = "chat"
+    public var rates: [Rate] = []
+    public var bands: [Band] = []
+    public var offPeak: OffPeak?
+    public var surcharges: [Surcharge] = []
+    /// Web searches are billed each; otherwise once per prompt that searched.
+    public var isSearchPerQuery = false
+    public var searchLow: ExactUSD?
+    public var searchMedium: ExactUSD?
+    public var searchHigh: ExactUSD?
+    /// Unix seconds, from inclusive to exclusive.
+    public var validFrom = Int64.min
+    public var validTo = Int64.max
+    /// The size of a sandbox that names none, in thousandths.
     public var defaultVCPUMilli: UInt32 = 0
     public var defaultGiBMilli: UInt32 = 0
+    /// Which list the row comes from: an index into `PriceBook.origins`.
+    public var origin = 0
 
-    public init(provider: String, model: String) {
+    public init(provider: String, key: String) {
         self.provider = provider
-        self.model = model
+        self.key = key
     }
 
-    /// The rate of a kind, falling back as providers bill: cached and written input like input,
-    /// reasoning like output. Nil: this model has no price for such tokens. An explicit 0 is a
-    /// price.
-    public func rate(_ kind: TokenKind) -> Int64? {
-        switch kind {
-        case .input: input
-        case .cachedInput: cachedInput ?? input
-        case .cacheWrite: cacheWrite ?? input
-        case .output: output
-        case .reasoning: reasoning ?? output
-        case .audioInput: audioInput ?? input
-        case .audioOutput: audioOutput ?? output
-        }
-    }
-}
+    public subscript(_ key: RateKey) -> ExactUSD? { rates.first { $0.key == key }?.usd }
 
-extension PriceRow {
-    /// Femto-dollars in a nano-dollar.
-    private static let perNano: Int128 = 1_000_000
+    public subscript(_ kind: RateKind) -> ExactUSD? { self[RateKey(kind)] }
 
-    /// The cost of a call by its tokens, rounded once, half away from zero. Nil when tokens were
-    /// used for which this row has no rate, or the amount leaves the range.
-    public func cost(of tokens: TokenCounts) -> NanoUSD? {
-        if hasOtherUnits { return nil }
-        guard input != nil || output != nil else { return nil }
-        var total: Int128 = 0
-        for kind in TokenKind.allCases {
-            let count = tokens.disjoint(kind)
-            if count == 0 { continue }
-            guard let rate = rate(kind) else { return nil }
-            total += Int128(count) * Int128(rate)
-        }
-        return Self.rounded(total)
+    public mutating func set(_ key: RateKey, _ usd: ExactUSD) {
+        rates.removeAll { $0.key == key }
+        rates.append(Rate(key: key, usd: usd))
     }
 
-    /// The cost of a sandbox: (vCPU x rate + GiB x rate) x seconds. Without any size, that of the
-    /// default one.
-    public func cost(computeMicros: Int64, vcpuMilli: UInt32, gibMilli: UInt32) -> NanoUSD? {
-        guard let vcpuSecond, let gibSecond else { return nil }
-        let hasSize = vcpuMilli > 0 || gibMilli > 0
-        let vcpuMilli = hasSize ? vcpuMilli : defaultVCPUMilli
-        let gibMilli = hasSize ? gibMilli : defaultGiBMilli
-        // Micro-seconds times thousandths: 1e9 parts of one vCPU-second.
-        let size = Int128(vcpuMilli) * Int128(vcpuSecond) + Int128(gibMilli) * Int128(gibSecond)
-        let femto = (Int128(computeMicros) * size + 500_000_000) / 1_000_000_000
-        return Self.rounded(femto)
+    /// The key without a leading provider.
+    public var model: String {
+        guard let slash = key.firstIndex(of: "/"),
+            ProviderNames.canonical(String(key[..<slash]).lowercased()) == provider
+        else { return key }
+        return String(key[key.index(after: slash)...])
     }
 
-    private static func rounded(_ femto: Int128) -> NanoUSD? {
-        let nanos = (femto + perNano / 2) / perNano
-        guard nanos <= Int128(Limits.costMax.nanos) else { return nil }
-        return NanoUSD(nanos: Int64(nanos))
+    public func isValid(at unixSeconds: Int64) -> Bool {
+        unixSeconds >= validFrom && unixSeconds < validTo
+    }
+
+    /// Prices some token at all; such models are never billed by the running time of a request.
+    var pricesTokens: Bool {
+        !bands.isEmpty || (self[.input] ?? .zero) > .zero || (self[.output] ?? .zero) > .zero
     }
 }

@@ -1,12 +1,15 @@
 internal import Synchronization
+internal import TimeZones
 public import Usage
+internal import Wire
 
-/// Prices the events of a batch from the current book. Rows are looked up once per (provider,
-/// model) and remembered by their name ids.
+/// Prices the events of a batch from the current book. The way to a price is found once per model,
+/// span of time and length of prompt, and remembered as a plan; an event then costs one probe and a
+/// few multiplications.
 public final class Pricer: Sendable {
     private struct State {
         var book: PriceBook
-        var cache = PriceCache()
+        var cache = PlanCache()
     }
 
     private let names: Names
@@ -29,28 +32,39 @@ public final class Pricer: Sendable {
     public func price(_ rows: inout EventRows, _ range: Range<Int>) {
         state.withLock { state in
             for index in range {
-                let event = rows.events[index]
-                if event.amount != nil { continue }
-                let isEstimated = Self.estimateTokens(&rows.events[index])
-                let match = Self.find(event, names, &state)
-                guard let match else { continue }
-                let row = state.book.rows[match.row]
-                let isCompute = event.isCompute
-                let cost =
-                    isCompute
-                    ? row.cost(
-                        computeMicros: event.computeMicros, vcpuMilli: event.vcpuMilli,
-                        gibMilli: event.gibMilli)
-                    : row.cost(of: rows.events[index].tokens)
-                guard let cost else { continue }
-                rows.events[index].amount = cost
-                rows.events[index].costSource = isEstimated ? .estimated : .computed
-                if event.provider == 0 { rows.events[index].provider = match.provider }
+                if rows.events[index].amount != nil { continue }
+                Self.price(&rows.events[index], names, &state)
             }
         }
     }
 
+    private static func price(_ event: inout CostEvent, _ names: Names, _ state: inout State) {
+        let isEstimated = estimateTokens(&event)
+        // Sandboxes are priced by their resource, which takes the place of the model.
+        let isCompute = event.isCompute
+        let model = isCompute ? event.resource : event.model
+        let key = UInt64(event.provider) << 32 | UInt64(model)
+        let index =
+            state.cache.find(key, event.timestamp, event.tokens.input, .standard)
+            ?? makePlan(key, event, names, &state)
+        let plan = state.cache.plans[index]
+        let cost: NanoUSD?
+        switch plan.outcome {
+        case .unpriced: return
+        case .tokens: cost = state.cache.cards[Int(plan.index)].cost(event.tokens)?.rounded
+        case .compute:
+            cost = PriceEngine.computeCost(
+                state.book.rows[Int(plan.index)], micros: event.computeMicros,
+                vcpuMilli: event.vcpuMilli, gibMilli: event.gibMilli)
+        }
+        guard let cost else { return }
+        event.amount = cost
+        event.costSource = isEstimated ? .estimated : .computed
+        if event.provider == 0 { event.provider = plan.provider }
+    }
+
     /// Four characters to a token, the rule of thumb of OpenAI's documentation for English text.
+    @inline(__always)
     private static func estimateTokens(_ event: inout CostEvent) -> Bool {
         guard event.tokens.input == 0, event.tokens.output == 0,
             event.textInputChars > 0 || event.textOutputChars > 0
@@ -60,82 +74,52 @@ public final class Pricer: Sendable {
         return true
     }
 
-    private static func find(
-        _ event: CostEvent, _ names: Names, _ state: inout State
-    ) -> PriceCache.Match? {
-        // Sandboxes are priced by their resource, which takes the place of the model.
-        let model = event.isCompute ? event.resource : event.model
-        let key = UInt64(event.provider) << 32 | UInt64(model)
-        if let known = state.cache.find(key) { return known.row < 0 ? nil : known }
+    /// The index of a new plan for this event's price.
+    @inline(never)
+    private static func makePlan(
+        _ key: UInt64, _ event: CostEvent, _ names: Names, _ state: inout State
+    ) -> Int {
+        let seconds = floorDivide(event.timestamp, 1_000_000_000)
+        var plan = PricePlan()
+        plan.tier = .standard
+        var span = state.book.steadySpan(around: seconds)
+        var card: RateCard?
         let provider = names.text(event.provider)
-        let row =
-            event.isCompute
-            ? computeRow(provider: provider, resource: names.text(model), in: state.book)
-            : state.book.find(provider: provider, model: names.text(model))
-        let match = PriceCache.Match(
-            row: row ?? -1, provider: row.map { names.intern(state.book.rows[$0].provider) } ?? 0)
-        state.cache.insert(key, match)
-        return match.row < 0 ? nil : match
-    }
-
-    private static func computeRow(
-        provider: String, resource: String, in book: PriceBook
-    ) -> Int? {
-        let parts = resource.split(separator: ".", maxSplits: 1)
-        let owner = provider.isEmpty ? parts.first.map(String.init) ?? "" : provider
-        // `e2b.gpu` and other sizes have no published rate by vCPU and GiB.
-        let kind = parts.count > 1 ? parts[1] : ""
-        guard ["", "standard", "sandbox"].contains(kind) else { return nil }
-        return book.rows.firstIndex { $0.provider == owner && $0.vcpuSecond != nil }
-    }
-}
-
-/// (provider, model) as name ids -> row of the book. Open addressing, grown at half load; dropped
-/// whole when callers invent models without end.
-struct PriceCache {
-    struct Match: Equatable {
-        /// -1: looked up, and there is no price.
-        let row: Int
-        let provider: NameID
-    }
-
-    static let countMax = 65_536
-
-    private var keys: [UInt64] = Array(repeating: 0, count: 256)
-    private var matches: [Match] = Array(repeating: Match(row: -1, provider: 0), count: 256)
-    private(set) var count = 0
-
-    @inline(__always)
-    func find(_ key: UInt64) -> Match? {
-        // Keys are stored one higher, so that 0 marks a free slot.
-        var slot = Self.slot(key, keys.count)
-        while keys[slot] != 0 {
-            if keys[slot] == key &+ 1 { return matches[slot] }
-            slot = (slot &+ 1) & (keys.count &- 1)
+        if event.isCompute {
+            let resource = names.text(event.resource)
+            if let row = state.book.computeRow(
+                provider: provider, resource: resource, at: seconds)
+            {
+                plan.outcome = .compute
+                plan.index = Int32(row)
+                plan.provider = names.intern(state.book.rows[row].provider)
+            }
+        } else if let found = state.book.find(
+            provider: provider, model: names.text(event.model), at: seconds)
+        {
+            let row = state.book.rows[found.row]
+            if let offPeak = row.offPeak {
+                span = span.clamped(to: offPeak.steadySpan(around: seconds))
+            }
+            var context = PriceContext()
+            context.time = seconds
+            if row.isBilledByTokens {
+                card = RateCard(
+                    RateResolver(row: row, prompt: UInt64(event.tokens.input), context: context))
+                plan.outcome = .tokens
+                let prompts = RateResolver.steadyPrompts(of: row, around: event.tokens.input)
+                plan.promptMin = prompts.lowerBound
+                plan.promptMax = prompts.upperBound
+            }
+            plan.provider = names.intern(row.provider)
         }
-        return nil
+        plan.from = nanos(span.lowerBound)
+        plan.to = nanos(span.upperBound)
+        return state.cache.insert(key, plan, card)
     }
 
-    mutating func insert(_ key: UInt64, _ match: Match) {
-        if count >= Self.countMax { self = PriceCache() }
-        if count * 2 >= keys.count { grow() }
-        var slot = Self.slot(key, keys.count)
-        while keys[slot] != 0 { slot = (slot + 1) & (keys.count - 1) }
-        keys[slot] = key &+ 1
-        matches[slot] = match
-        count += 1
-    }
-
-    private mutating func grow() {
-        let old = (keys, matches)
-        keys = Array(repeating: 0, count: old.0.count * 2)
-        matches = Array(repeating: Match(row: -1, provider: 0), count: keys.count)
-        count = 0
-        for (index, key) in old.0.enumerated() where key != 0 { insert(key &- 1, old.1[index]) }
-    }
-
-    @inline(__always)
-    private static func slot(_ key: UInt64, _ count: Int) -> Int {
-        Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) >> 32) & (count &- 1)
+    private static func nanos(_ seconds: Int64) -> Int64 {
+        let (nanos, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? (seconds < 0 ? .min : .max) : nanos
     }
 }

@@ -32,7 +32,11 @@ extension Command {
 struct Tool {
     private static let commands: [any (Command & Sendable).Type] = [
         ServeCommand.self, CheckConfigCommand.self, DemoCommand.self, ReportCommand.self,
+<<<<<<< HEAD
         EventsCommand.self, TestAlertCommand.self, VersionCommand.self,
+=======
+        EventsCommand.self, PriceCommand.self, VersionCommand.self,
+>>>>>>> cda322b (Prices: exact bills by tier, threshold, batch, off-peak, region and unit; costgauge price shows them)
     ]
 
     static func main() {

@@ -1,0 +1,34 @@
+/// What a price depends on besides the model and its tokens.
+public struct PriceContext: Equatable, Sendable {
+    public var tier = ServiceTier.standard
+    /// OpenAI's data residency (`eu`, `us`); empty: none.
+    public var residency = ""
+    /// Vertex location; empty or `global`: no surcharge.
+    public var location = ""
+    /// Anthropic's `inference_geo`; empty, `global` or `not_available`: no surcharge.
+    public var geo = ""
+    /// Anthropic's fast mode.
+    public var isFast = false
+    /// Unix seconds of the call.
+    public var time: Int64 = 0
+
+    public init() {}
+
+    /// The served tier counts when it names a priced one or says plainly that it was the standard
+    /// one; otherwise the tier that was asked for.
+    public static func tier(requested: String, served: String) -> ServiceTier {
+        let tier = ServiceTier(word: served)
+        if tier != .standard { return tier }
+        return ["default", "standard"].contains(served.lowercased())
+            ? .standard : ServiceTier(word: requested)
+    }
+
+    func applies(_ cause: PriceRow.Surcharge.Cause) -> Bool {
+        switch cause {
+        case .residency(let region): residency.lowercased() == region
+        case .regionalEndpoint: !location.isEmpty && location.lowercased() != "global"
+        case .provider("fast"): isFast
+        case .provider(let region): geo.lowercased() == region
+        }
+    }
+}

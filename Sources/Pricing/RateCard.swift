@@ -1,0 +1,51 @@
+internal import Usage
+
+/// The rates of one row for one kind of request, surcharges included, ready to be multiplied: what
+/// an event on the hot path needs, without allocation or look-up.
+public struct RateCard: BitwiseCopyable, Sendable {
+    /// By `RateKind.rawValue`, in units of `ExactUSD`.
+    private var units = InlineArray<16, Int128>(repeating: 0)
+    /// One bit per kind that has a rate.
+    private var known: UInt32 = 0
+
+    init(_ resolver: RateResolver) {
+        for kind in RateKind.allCases where kind.isToken {
+            guard var usd = resolver.rate(kind)?.usd else { continue }
+            var isInRange = true
+            for surcharge in resolver.surcharges {
+                guard let next = usd.times(surcharge.factor) else {
+                    isInRange = false
+                    break
+                }
+                usd = next
+            }
+            // 2^32 tokens at 2^90 units stay far inside 128 bits.
+            guard isInRange, usd.units < 1 << 90 else { continue }
+            units[Int(kind.rawValue)] = usd.units
+            known |= 1 << UInt32(kind.rawValue)
+        }
+    }
+
+    @inline(__always)
+    private func add(_ count: UInt32, _ kind: RateKind, _ sum: inout Int128) -> Bool {
+        if count == 0 { return true }
+        guard known & (1 << UInt32(kind.rawValue)) != 0 else { return false }
+        sum &+= units[Int(kind.rawValue)] &* Int128(count)
+        return true
+    }
+
+    /// The exact cost of an event's tokens; nil when there is no rate for one of their kinds.
+    @inline(__always)
+    func cost(_ tokens: TokenCounts) -> ExactUSD? {
+        var sum: Int128 = 0
+        let isPriced =
+            add(tokens.disjoint(.input), .input, &sum)
+            && add(tokens.disjoint(.cachedInput), .cachedInput, &sum)
+            && add(tokens.disjoint(.cacheWrite), .cacheWrite, &sum)
+            && add(tokens.disjoint(.audioInput), .audioInput, &sum)
+            && add(tokens.disjoint(.output), .output, &sum)
+            && add(tokens.disjoint(.reasoning), .reasoning, &sum)
+            && add(tokens.disjoint(.audioOutput), .audioOutput, &sum)
+        return isPriced ? ExactUSD(units: sum) : nil
+    }
+}
