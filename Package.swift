@@ -90,6 +90,7 @@ let package = Package(
             [
                 "Aggregation", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage", "Wire",
             ]),
+        room("Anomalies", ["Aggregation", "JSON", "Ledger", "SQLite", "Usage", "Wire"]),
         room("Alerts", ["Budgets", "JSON", "Ledger", "SQLite", "SelfMetrics", "Usage", "Wire"]),
         room(
             "Delivery",
@@ -133,11 +134,9 @@ let package = Package(
         .executableTarget(
             name: "costgauge",
             dependencies: [
-                "Alerts", "Budgets", "Configuration", "Delivery", "Demo", "HTTPClient",
-                "HTTPServer",
-                "JSON", "Ledger", "Logging", "Pricing", "SQLite", "Sidecar", "Store", "Threading",
-                "Usage",
-                "Wire",
+                "Alerts", "Anomalies", "Budgets", "Configuration", "Delivery", "Demo", "HTTPClient",
+                "HTTPServer", "JSON", "Ledger", "Logging", "Pricing", "SQLite", "Sidecar", "Store",
+                "Threading", "Usage", "Wire",
             ],
             swiftSettings: strict),
 
@@ -170,6 +169,7 @@ let package = Package(
         test(
             "Budgets",
             ["Aggregation", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage", "Wire"]),
+        test("Anomalies", ["Usage", "Wire"], exclude: ["Vectors"]),
         test(
             "Exposition",
             [
@@ -196,6 +196,7 @@ let package = Package(
             name: "TidyTests", dependencies: ["costgauge", "TestSupport"], swiftSettings: testing),
         .testTarget(
             name: "EndToEndTests", dependencies: ["costgauge", "Gzip", "TestSupport"],
+            exclude: ["Spend"],
             swiftSettings: testing),
         test(
             "Ledger", ["Aggregation", "Logging", "SQLite", "SelfMetrics", "Store", "Usage", "Wire"]),

@@ -32,11 +32,8 @@ extension Command {
 struct Tool {
     private static let commands: [any (Command & Sendable).Type] = [
         ServeCommand.self, CheckConfigCommand.self, DemoCommand.self, ReportCommand.self,
-<<<<<<< HEAD
-        EventsCommand.self, TestAlertCommand.self, VersionCommand.self,
-=======
-        EventsCommand.self, PriceCommand.self, VersionCommand.self,
->>>>>>> cda322b (Prices: exact bills by tier, threshold, batch, off-peak, region and unit; costgauge price shows them)
+        EventsCommand.self, PriceCommand.self, DetectCommand.self, TestAlertCommand.self,
+        VersionCommand.self,
     ]
 
     static func main() {

@@ -12,7 +12,7 @@ private func run(_ arguments: String..., environment: [String: String] = [:]) th
     @Test func `help is there for everything`() throws {
         let help = try run("--help")
         #expect(help.status == 0)
-        for command in ["serve", "check-config", "demo", "report", "events", "version"] {
+        for command in ["serve", "check-config", "demo", "report", "events", "detect", "version"] {
             #expect(help.output.contains("  \(command) "))
             let own = try run(command, "--help")
             #expect(own.status == 0 && own.output.hasPrefix("usage: costgauge \(command)"))
