@@ -57,7 +57,9 @@ struct SelfPage {
             MetricFamily(
                 "costgauge_otlp_ignored", .counter,
                 "Spans, points and records that are no call of their own."))
-        let ignored = metrics.ignored.keys.sorted { ($0.signal, $0.reason) < ($1.signal, $1.reason) }
+        let ignored = metrics.ignored.keys.sorted {
+            ($0.signal, $0.reason) < ($1.signal, $1.reason)
+        }
         for key in ignored {
             page.sample(
                 [("signal", key.signal), ("reason", key.reason)],

@@ -7,7 +7,8 @@ public enum RateKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     // Tokens of the answer.
     case output, reasoning, audioOutput, imageOutput, videoOutput
     // Other units.
-    case inputCharacter, outputCharacter, image, runningSecond, inputSecond, outputSecond, audioSecond
+    case inputCharacter, outputCharacter, image, runningSecond, inputSecond, outputSecond,
+        audioSecond
     case videoSecond, outputImage, query, webSearch, page, session, vcpuSecond, gibSecond
 
     public static let tokenCount = 16

@@ -92,7 +92,10 @@ public final class Sidecar: Sendable {
         otlp = OTLPReceiver(
             settings: configuration.otlpReceiver.settings, intake: intake, hash: hash,
             metrics: metrics, startedNanos: time.unixNanos,
-            isPriced: { pricer.book.find(provider: $0, model: $1) != nil })
+            isPriced: {
+                pricer.book.find(
+                    provider: $0, model: $1, at: time.unixNanos / 1_000_000_000) != nil
+            })
         client = HTTPClient(userAgent: "costgauge/\(Version.number)")
         let base = PageLink(configuration.web.externalURL)
         deliverer = Self.deliverer(

@@ -90,7 +90,10 @@ struct OTLPHarness {
         receiver = OTLPReceiver(
             settings: settings, intake: intake, hash: hash, metrics: metrics,
             startedNanos: time.unixNanos,
-            isPriced: { pricer.book.find(provider: $0, model: $1) != nil })
+            isPriced: { [time] in
+                pricer.book.find(
+                    provider: $0, model: $1, at: time.unixNanos / 1_000_000_000) != nil
+            })
         // The fixtures were sent half a day after the manual clock starts.
         time.advance(seconds: 86_400)
     }

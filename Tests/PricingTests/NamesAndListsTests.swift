@@ -140,7 +140,9 @@ import Usage
         // The only rates above $0.001, as its seller publishes them.
         #expect(list.errors == [])
         #expect(
-            Set(list.warnings.map(\.model)) == ["azure_ai/jais-30b-chat", "watsonx/core42/jais-13b-chat"])
+            Set(list.warnings.map(\.model)) == [
+                "azure_ai/jais-30b-chat", "watsonx/core42/jais-13b-chat",
+            ])
         #expect(list.rows.count == 4000)
         #expect(Set(list.rows.map(\.provider)).count > 60)
     }

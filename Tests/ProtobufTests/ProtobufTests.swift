@@ -8,7 +8,8 @@ private func fields(_ bytes: [UInt8]) throws -> [String] {
     var found: [String] = []
     while let field = try reader.next(bytes.span) {
         found.append(
-            "\(field.number):\(field.kind):\(field.kind == .bytes ? "\(field.range)" : "\(field.value)")")
+            "\(field.number):\(field.kind):\(field.kind == .bytes ? "\(field.range)" : "\(field.value)")"
+        )
     }
     return found
 }
