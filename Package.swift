@@ -196,8 +196,7 @@ let package = Package(
             name: "TidyTests", dependencies: ["costgauge", "TestSupport"], swiftSettings: testing),
         .testTarget(
             name: "EndToEndTests", dependencies: ["costgauge", "Gzip", "TestSupport"],
-            exclude: ["Spend"],
-            swiftSettings: testing),
+            exclude: ["Python", "Spend"], swiftSettings: testing),
         test(
             "Ledger", ["Aggregation", "Logging", "SQLite", "SelfMetrics", "Store", "Usage", "Wire"]),
     ],

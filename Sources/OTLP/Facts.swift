@@ -155,28 +155,6 @@ extension Facts {
     }
 }
 
-extension Span<UInt8> {
-    func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        return text.withUTF8Buffer { letters in
-            for index in 0..<letters.count where unsafe letters[index] != self[index] {
-                return false
-            }
-            return true
-        }
-    }
-
-    func hasPrefix(_ text: StaticString) -> Bool {
-        let length = text.utf8CodeUnitCount
-        return count >= length && extracting(first: length).equals(text)
-    }
-
-    func hasSuffix(_ text: StaticString) -> Bool {
-        let length = text.utf8CodeUnitCount
-        return count >= length && extracting(last: length).equals(text)
-    }
-}
-
 extension String {
     init(copying bytes: Span<UInt8>) {
         var copy: [UInt8] = []

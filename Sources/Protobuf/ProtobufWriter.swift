@@ -33,12 +33,7 @@ extension [UInt8] {
     }
 
     public mutating func appendField(_ field: Int, text: String) {
-        var text = text
-        text.withUTF8 { bytes in
-            appendTag(field, .bytes)
-            appendVarint(UInt64(bytes.count))
-            unsafe append(contentsOf: bytes)
-        }
+        appendField(field, bytes: text.utf8)
     }
 
     public mutating func appendField(_ field: Int, bytes: some Collection<UInt8>) {

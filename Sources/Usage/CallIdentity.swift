@@ -35,11 +35,6 @@ public enum CallIdentity {
         for index in length..<request.count where request[index] &- UInt8(ascii: "0") > 9 {
             return false
         }
-        return prefix.withUTF8Buffer { letters in
-            for index in 0..<letters.count where unsafe letters[index] != request[index] {
-                return false
-            }
-            return true
-        }
+        return request.hasPrefix(prefix)
     }
 }

@@ -89,7 +89,24 @@ private func claude(_ request: String) -> Booked {
         ),
         ("logs-openai-v2-events.pb", []),
         ("logs-openlit-inference-details.pb", []),
-        ("metrics-genai-openai-cumulative.pb", []),
+        (
+            "metrics-genai-openai-cumulative.pb",
+            [
+                Booked(
+                    feature: "checkout-bot", operation: "chat", provider: "openai",
+                    model: "gpt-4o-mini", input: 360, output: 135, cost: "0.000135"),
+                embedding,
+            ]
+        ),
+        (
+            "metrics-litellm-otel-cost.pb",
+            [
+                Booked(
+                    tenant: "Team A", feature: "litellm-proxy", operation: "chat",
+                    provider: "openai", model: "gpt-4o-mini", input: 120, output: 45,
+                    cost: uncachedChatCost)
+            ]
+        ),
     ]
 
     @Test(arguments: expected)

@@ -5,6 +5,7 @@ public final class Costgauge {
     public let child: ChildProcess
     public let port: UInt16
     public let metricsPort: UInt16?
+    public let otlpPort: UInt16?
 
     public static var executable: String {
         let own =
@@ -41,6 +42,7 @@ public final class Costgauge {
         }
         self.port = port
         metricsPort = Self.port(in: log, after: "metrics_address=")
+        otlpPort = Self.port(in: log, after: "otlp_address=")
     }
 
     private static func port(in log: String, after key: String) -> UInt16? {

@@ -1,0 +1,22 @@
+// Known words, compared with bytes that stay where they are.
+extension Span<UInt8> {
+    public func equals(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        return text.withUTF8Buffer { letters in
+            for index in 0..<letters.count where unsafe letters[index] != self[index] {
+                return false
+            }
+            return true
+        }
+    }
+
+    public func hasPrefix(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        return count >= length && extracting(first: length).equals(text)
+    }
+
+    public func hasSuffix(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        return count >= length && extracting(last: length).equals(text)
+    }
+}
