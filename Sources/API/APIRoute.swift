@@ -64,7 +64,8 @@ struct APIRoute: Sendable {
         APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),
     ]
 
-    /// Exporters append their signal to whatever base they are given; Langfuse's has one of its own.
+    /// Exporters append their signal to whatever base they are given; Langfuse's has one of its
+    /// own.
     static let otlp = OTLPSignal.allCases.flatMap { signal in
         ["/v1/", "/otlp/v1/", "/api/public/otel/v1/"].map { base in
             APIRoute(path: base + signal.rawValue, methods: [.post], action: .otlp(signal))

@@ -3,8 +3,8 @@ internal import JSON
 internal import Usage
 internal import Wire
 
-/// What is read of a `StandardLoggingPayload`. Its prompts, answers and price map, nine tenths of it,
-/// are stepped over.
+/// What is read of a `StandardLoggingPayload`. Its prompts, answers and price map, nine tenths of
+/// it, are stepped over.
 struct LiteLLMPayload {
     struct Fault {
         let field: String

@@ -15,9 +15,9 @@ enum Fact: UInt8, CaseIterable {
     case tokenType, eventName, durationMillis, serviceName, queryType
 }
 
-/// Attribute keys as 64-bit hashes, so that a key costs one hash and, mostly, one probe. The hash is
-/// seeded: nobody can prepare a key that collides with one of ours, and by chance it happens once in
-/// 10^17 keys.
+/// Attribute keys as 64-bit hashes, so that a key costs one hash and, mostly, one probe. The hash
+/// is seeded: nobody can prepare a key that collides with one of ours, and by chance it happens
+/// once in 10^17 keys.
 struct AttributeTable: Sendable {
     struct Target: BitwiseCopyable, Sendable {
         let fact: Fact
@@ -87,8 +87,8 @@ struct AttributeTable: Sendable {
     func target(_ index: Int) -> Target { targets[index] }
 }
 
-/// The spellings that are in use, best first. Sources: the OpenTelemetry GenAI conventions from 1.27
-/// on, and what the instrumentations named beside each line really send.
+/// The spellings that are in use, best first. Sources: the OpenTelemetry GenAI conventions from
+/// 1.27 on, and what the instrumentations named beside each line really send.
 enum AttributeNames {
     static let all: [(Fact, [String])] = [
         (

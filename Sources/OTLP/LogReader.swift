@@ -2,7 +2,7 @@ internal import Protobuf
 internal import Usage
 
 /// Reads an `ExportLogsServiceRequest`: the records that carry the usage of a call.
-/// https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/logs/v1/logs.proto
+/// opentelemetry/proto/logs/v1/logs.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct LogReader {
     let traces: TraceReader
     let isOn: Bool

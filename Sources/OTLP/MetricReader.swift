@@ -42,7 +42,7 @@ struct CounterPoint {
 }
 
 /// Reads the counters in an `ExportMetricsServiceRequest`.
-/// https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/metrics/v1/metrics.proto
+/// opentelemetry/proto/metrics/v1/metrics.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct MetricReader {
     let traces: TraceReader
 

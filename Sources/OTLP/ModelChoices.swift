@@ -56,9 +56,8 @@ struct ModelChoices {
             index >= 0 && parts[index].count == count && parts[index].allSatisfy(\.isNumber)
         }
         let last = parts.count - 1
-        let cut =
-            digits(last, 8)
-            ? 1 : digits(last, 2) && digits(last - 1, 2) && digits(last - 2, 4) ? 3 : 0
+        let isDashed = digits(last, 2) && digits(last - 1, 2) && digits(last - 2, 4)
+        let cut = digits(last, 8) ? 1 : isDashed ? 3 : 0
         guard cut > 0, cut < parts.count else { return nil }
         return parts.dropLast(cut).joined(separator: "-")
     }

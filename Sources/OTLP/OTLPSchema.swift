@@ -1,6 +1,5 @@
-/// How the fields of OTLP's messages are called in JSON, and what they are on the wire. Only what is
-/// read; the rest is skipped.
-/// https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+/// How the fields of OTLP's messages are called in JSON, and what they are on the wire. Only what
+/// is read; the rest is skipped. https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 struct OTLPSchema: Sendable {
     enum Kind: Sendable {
         case message(OTLPSchema)

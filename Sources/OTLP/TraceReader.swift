@@ -27,7 +27,7 @@ struct ResourceReading {
 }
 
 /// Reads an `ExportTraceServiceRequest`.
-/// https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
+/// opentelemetry/proto/trace/v1/trace.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct TraceReader {
     let table: AttributeTable
     let mapping: GenAIMapping

@@ -5,7 +5,8 @@ public import Wire
 /// The same call may be told by an application's own event, by a span of each instrumentation that
 /// saw it, and by a gateway. Spans and gateways ("observed" events) give the provider's id, so two
 /// of them with one id are one call. An application may use `request` for something of its own that
-/// spans several calls; its events are therefore repeats of observed ones only, never of each other.
+/// spans several calls; its events are therefore repeats of observed ones only, never of each
+/// other.
 public enum CallIdentity {
     /// Ids as long as this are unique by themselves. A gateway and the client in front of it name
     /// different providers for one call; shorter ids count per provider.

@@ -145,12 +145,14 @@ private func payload(_ more: String, metadata: String = "") -> String {
         try harness.read(
             payload(
                 "",
-                metadata: #""usage_object":{"cache_read_input_tokens":60,"cache_creation_input_tokens":30}"#
+                metadata:
+                    #""usage_object":{"cache_read_input_tokens":60,"cache_creation_input_tokens":30}"#
             ))
         try harness.read(
             payload(
                 "",
-                metadata: #""usage_object":{"cache_read_input_tokens":1000,"cache_creation_input_tokens":30}"#
+                metadata:
+                    #""usage_object":{"cache_read_input_tokens":1000,"cache_creation_input_tokens":30}"#
             ))
         let tokens = harness.sink.events.map(\.0.tokens)
         #expect(tokens.map(\.input) == [100, 1130])

@@ -65,9 +65,10 @@ private func partial(_ answer: OTLPAnswer) throws -> (rejected: UInt64, message:
         var spans = bad.enumerated().map { index, value in
             Request.Span(
                 span: UInt64(index + 10),
-                attributes: [("gen_ai.usage.input_tokens", value)] + Request.chat().filter {
-                    $0.0 != "gen_ai.usage.input_tokens"
-                })
+                attributes: [("gen_ai.usage.input_tokens", value)]
+                    + Request.chat().filter {
+                        $0.0 != "gen_ai.usage.input_tokens"
+                    })
         }
         spans.append(Request.Span(span: 99, attributes: Request.chat()))
         let harness = OTLPHarness()
