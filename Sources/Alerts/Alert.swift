@@ -80,7 +80,7 @@ public struct TopSpender: Equatable, Sendable {
 public struct Alert: Equatable, Sendable {
     public let id: String
     /// The same for the same cause, whatever happens in between: receivers collapse copies by it.
-    public let dedupKey: String
+    public var dedupKey: String
     public let kind: AlertKind
     public var status: AlertStatus
     public let severity: Severity

@@ -57,12 +57,47 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
         _ events: [BudgetEvent], in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         for event in events {
-            if let alert = BudgetAlerts.alert(event, id: newID("alr_"), now: now) {
+            let base = BudgetAlerts.baseKey(event)
+            let firing = try AlertTable.firingKeys(of: base, in: database)
+            if var alert = BudgetAlerts.alert(event, id: newID("alr_"), now: now) {
+                guard firing.isEmpty || alert.status != .firing else { continue }
+                // Another form of the budget may have used the key up in this period.
+                var count = 1
+                while try AlertTable.isKnown(alert.dedupKey, in: database) {
+                    count += 1
+                    alert.dedupKey = "\(base)/\(count)"
+                }
                 try raise(alert, in: database, now: now)
             } else {
-                try resolve(
-                    BudgetAlerts.dedupKey(event), BudgetAlerts.resolution(event), in: database,
-                    now: now)
+                let resolution = BudgetAlerts.resolution(event, now: now)
+                for key in firing { try resolve(key, resolution, in: database, now: now) }
+            }
+        }
+    }
+
+    /// Ends budget alerts that no budget stands for any more: it is gone or was changed, or its
+    /// period ended while costgauge was down.
+    ///
+    /// - Parameter open: what holds.
+    public func reconcile(
+        _ open: [BudgetEvent], budgets: Set<String>, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        let bases = Set(open.map { BudgetAlerts.baseKey($0) })
+        for kind in [AlertKind.budgetThreshold, .budgetBurn] {
+            for key in try AlertTable.firingKeys(of: kind, in: database) {
+                // `base` or `base/2`.
+                let shorter = key.lastIndex(of: "/").map { String(key[..<$0]) } ?? key
+                guard !bases.contains(key), !bases.contains(shorter) else { continue }
+                let budget = try AlertTable.budget(ofFiring: key, in: database)
+                let resolution =
+                    if let budget, !budgets.contains(budget.name) {
+                        "the budget is no longer configured"
+                    } else if let budget, budget.periodEnd <= now / 1_000_000_000 {
+                        "the period has ended"
+                    } else {
+                        "the budget was changed"
+                    }
+                try resolve(key, resolution, in: database, now: now)
             }
         }
     }

@@ -20,7 +20,7 @@ public enum AlertSchema {
         create index alerts_by_key on alerts (dedup_key);
 
         create table deliveries (
-            seq integer primary key,
+            seq integer primary key autoincrement,
             id text not null unique,
             alert text not null,
             status text not null,

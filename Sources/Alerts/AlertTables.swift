@@ -131,6 +131,39 @@ public enum AlertTable {
         return try select.step() ? read(select) : nil
     }
 
+    /// Keys of firing alerts that are `base`, or `base/2` and so on.
+    static func firingKeys(
+        of base: String, in database: borrowing Database
+    ) throws(SQLiteError) -> [String] {
+        // "0" follows "/" in ASCII.
+        var select = try database.prepare(
+            """
+            select dedup_key from alerts
+            where (dedup_key = ?1 or (dedup_key > ?1 || '/' and dedup_key < ?1 || '0'))
+                and status = 'firing'
+            """)
+        try select.bind(1, base)
+        var keys: [String] = []
+        while try select.step() {
+            let key = select.text(0)
+            let rest = key.dropFirst(base.count + 1)
+            if rest.allSatisfy({ $0.isASCII && $0.isNumber }) { keys.append(key) }
+        }
+        return keys
+    }
+
+    static func budget(
+        ofFiring dedupKey: String, in database: borrowing Database
+    ) throws(SQLiteError) -> AlertBudget? {
+        var select = try database.prepare(
+            "select budget from alerts where dedup_key = ? and status = 'firing'")
+        try select.bind(1, dedupKey)
+        guard try select.step(), !select.isNull(0),
+            let json = try? JSONValue.read(Array(select.text(0).utf8))
+        else { return nil }
+        return AlertBudget(json)
+    }
+
     /// Keys of alerts of a kind that still fire.
     public static func firingKeys(
         of kind: AlertKind, in database: borrowing Database

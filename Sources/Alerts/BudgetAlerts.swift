@@ -16,7 +16,9 @@ public enum BudgetAlerts {
             if case .recorded = event.kind { status = .recorded }
             return Alert(
                 id: id, dedupKey: dedupKey(event), kind: .budgetThreshold, status: status,
-                severity: threshold.severity, title: usedTitle(event),
+                severity: crossed.map(\.severity).max().map { max($0, threshold.severity) }
+                    ?? threshold.severity,
+                title: usedTitle(event),
                 summary: usedSummary(event, budget, now: now), startsAt: now, budget: budget)
         case .burning(let secondsLeft, _):
             var budget = budgetPart(event, now: now)
@@ -34,19 +36,29 @@ public enum BudgetAlerts {
     /// `budget_threshold/tenant-monthly/tenant=acme/2026-11/0.9`, and `/2` when it was re-armed
     /// once.
     public static func dedupKey(_ event: BudgetEvent) -> String {
-        let place = "\(escape(event.budget.name))/\(event.scopeText)/\(event.periodKey)"
-        func suffix(_ arm: Int) -> String { arm == 0 ? "" : "/\(arm + 1)" }
         switch event.kind {
-        case .crossed(let threshold, _, let arm), .resolved(let threshold, let arm, _):
-            return "budget_threshold/\(place)/\(threshold.text)\(suffix(arm))"
-        case .recorded(let threshold, _): return "budget_threshold/\(place)/\(threshold.text)"
-        case .burning(_, let arm), .burnEnded(let arm): return "budget_burn/\(place)\(suffix(arm))"
+        case .crossed(_, _, let arm), .resolved(_, let arm, _), .burning(_, let arm),
+            .burnEnded(let arm):
+            return baseKey(event) + (arm == 0 ? "" : "/\(arm + 1)")
+        case .recorded: return baseKey(event)
+        }
+    }
+
+    /// The key without its count of re-arms: at most one alert of a base key fires at a time.
+    public static func baseKey(_ event: BudgetEvent) -> String {
+        let place = "\(escape(event.budget.name))/\(event.scopeText)/\(event.periodKey)"
+        switch event.kind {
+        case .crossed(let threshold, _, _), .resolved(let threshold, _, _),
+            .recorded(let threshold, _):
+            return "budget_threshold/\(place)/\(threshold.text)"
+        case .burning, .burnEnded: return "budget_burn/\(place)"
         }
     }
 
     /// Why an alert is over, for its resolved notification.
-    public static func resolution(_ event: BudgetEvent) -> String {
+    public static func resolution(_ event: BudgetEvent, now: Int64) -> String {
         switch event.kind {
+        case .burnEnded where event.period.end <= now / 1_000_000_000: "the period has ended"
         case .resolved(_, _, .periodEnded): "the period has ended"
         case .resolved(_, _, .limitRaised):
             "the limit is now \(MoneyText.dollars(event.limit)), of which "

@@ -15,10 +15,9 @@ public enum DeliveryTable {
     ) throws(SQLiteError) {
         var statement = try database.prepare(
             """
-            insert into deliveries (seq, id, alert, status, receiver, dedup_key, state, created_ns,
+            insert into deliveries (id, alert, status, receiver, dedup_key, state, created_ns,
                 since_ns, next_ns)
-            values ((select ifnull(max(seq), 0) + 1 from deliveries), ?, ?, ?, ?, ?, 'pending',
-                ?6, ?6, ?6)
+            values (?, ?, ?, ?, ?, 'pending', ?6, ?6, ?6)
             """)
         let texts = [id, alert, status.rawValue, receiver, dedupKey]
         for (index, text) in texts.enumerated() { try statement.bind(Int32(index) + 1, text) }
@@ -109,10 +108,14 @@ public enum DeliveryTable {
     public static func replay(
         _ id: String, in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> Bool {
+        // A number that was never used, also when younger rows are gone: the deliverer reads on
+        // from the last one that it has seen.
+        try database.execute("update sqlite_sequence set seq = seq + 1 where name = 'deliveries'")
         var statement = try database.prepare(
             """
-            update deliveries set seq = (select max(seq) + 1 from deliveries), state = 'pending',
-                attempts = 0, since_ns = ?1, next_ns = ?1, ended_ns = null
+            update deliveries set
+                seq = (select seq from sqlite_sequence where name = 'deliveries'),
+                state = 'pending', attempts = 0, since_ns = ?1, next_ns = ?1, ended_ns = null
             where id = ?2 and state != 'pending'
             """)
         try statement.bind(1, now)

@@ -68,6 +68,21 @@ struct BudgetTable: Sendable {
             seconds: cover.seconds)
     }
 
+    /// True when more than one of these minutes has spend.
+    func isSpread(_ scope: Int, minutes count: Int64, now: Int64) -> Bool {
+        guard let ring = minutes.find(UInt32(scope)) else { return false }
+        let buckets = BurnRate.cover(minutes: count, now: now / 1_000_000_000).buckets
+        var active = 0
+        var last = NanoUSD.zero
+        for span in 1...buckets {
+            let sum = minutes.sum(.minute, last: span, of: ring, now: now)
+            if sum > last { active += 1 }
+            if active > 1 { return true }
+            last = sum
+        }
+        return false
+    }
+
     /// A period that contains now or ended less than an hour ago may still notify; one to come
     /// waits.
     func isNotifiable(_ period: Period, now: Int64) -> Bool {

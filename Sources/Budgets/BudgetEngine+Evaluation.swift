@@ -99,6 +99,53 @@ extension BudgetEngine {
 
 // What time alone changes.
 extension BudgetEngine {
+    /// Looks at every scope: limits and thresholds may be others than those that its states were
+    /// written under. Answers what changed, and every alert that holds.
+    func review(
+        in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) -> (events: [BudgetEvent], open: [BudgetEvent]) {
+        let book = book.withLock { $0 }
+        var events: [BudgetEvent] = []
+        var open: [BudgetEvent] = []
+        var tables = try BudgetTables(database)
+        for (index, table) in book.tables.enumerated() {
+            for (number, scope) in table.scopes.enumerated() {
+                var copy = scope
+                events += try closeOld(&copy, table, &tables, now: now)
+                for period in copy.periods.map(\.period)
+                where period.end > now / 1_000_000_000 {
+                    events += try evaluate(
+                        &copy, period, table, .limitRaised, &tables, now: now)
+                }
+                if !table.definition.burns {
+                    events += try evaluateBurn(&copy, number, table, &tables, now: now)
+                }
+                open += openAlerts(copy, table)
+                if copy != scope { staging.scopes.append((index, number, copy)) }
+            }
+        }
+        return (events, open)
+    }
+
+    private func openAlerts(_ scope: BudgetScope, _ table: BudgetTable) -> [BudgetEvent] {
+        var open: [BudgetEvent] = []
+        for entry in scope.periods {
+            for (index, state) in entry.states.enumerated() where state.isFiring {
+                let threshold = table.definition.thresholds[index]
+                open.append(
+                    event(
+                        .crossed(threshold: threshold, crossed: [], arm: state.arm), scope,
+                        entry.period, table))
+            }
+        }
+        if scope.burn.isFiring {
+            open.append(
+                event(
+                    .burning(secondsLeft: 0, arm: scope.burn.arm - 1), scope, table.current, table))
+        }
+        return open
+    }
+
     func passTime(
         in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> [BudgetEvent] {
@@ -154,14 +201,20 @@ extension BudgetEngine {
         _ scope: inout BudgetScope, _ number: Int, _ table: BudgetTable,
         _ tables: inout BudgetTables, now: Int64
     ) throws(SQLiteError) -> [BudgetEvent] {
-        guard table.definition.burns else { return [] }
-        let secondsLeft = BurnRate.secondsLeft(
-            BurnRate.Input(
-                spent: scope.spend(in: table.current)?.spent ?? .zero, limit: scope.limit,
-                period: table.current, now: now / 1_000_000_000)
-        ) { table.burnWindow(number, minutes: $0, now: now) }
-        let change = scope.burn.evaluate(
-            secondsLeft: secondsLeft, cooldownNanos: table.definition.cooldownNanos, now: now)
+        var change: BurnState.Change?
+        if table.definition.burns {
+            let secondsLeft = BurnRate.secondsLeft(
+                BurnRate.Input(
+                    spent: scope.spend(in: table.current)?.spent ?? .zero, limit: scope.limit,
+                    period: table.current, now: now / 1_000_000_000),
+                window: { table.burnWindow(number, minutes: $0, now: now) },
+                isSpread: { table.isSpread(number, minutes: $0, now: now) })
+            change = scope.burn.evaluate(
+                secondsLeft: secondsLeft, cooldownNanos: table.definition.cooldownNanos, now: now)
+        } else {
+            // Turned off while its alert was open.
+            change = scope.burn.close()
+        }
         guard let change else { return [] }
         try tables.writeBurn(table, scope, period: table.current)
         switch change {
@@ -188,9 +241,8 @@ extension BudgetTable {
     /// A scope that time alone could change: something waits, an alert of an old period is open, or
     /// it has spent within the last hour.
     func needsLook(_ scope: BudgetScope, now: Int64) -> Bool {
-        if definition.burns, scope.burn.isFiring || scope.spentAt > now - 3600 * 1_000_000_000 {
-            return true
-        }
+        let isRecent = scope.spentAt > now - 3600 * 1_000_000_000
+        if scope.burn.isFiring || (definition.burns && isRecent) { return true }
         return scope.periods.contains { entry in
             entry.states.contains {
                 $0.pendingAt != nil || ($0.isFiring && entry.period.end <= now / 1_000_000_000)

@@ -196,6 +196,7 @@ extension BudgetEngine {
         book.withLock { $0 = new }
         matchers = newMatchers
         staging = BudgetStaging()
+        mustReview = true
     }
 
     /// The same spend under new limits and thresholds.

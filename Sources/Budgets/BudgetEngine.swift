@@ -10,6 +10,14 @@ public typealias BudgetReport =
     @Sendable (_ events: [BudgetEvent], _ database: borrowing Database, _ now: Int64)
     throws(SQLiteError) -> Void
 
+/// Ends alerts that no longer hold, whatever ended them: told after a start and after a reload, with
+/// everything that does hold and the names of the budgets that there are.
+public typealias BudgetReconcile =
+    @Sendable (
+        _ open: [BudgetEvent], _ budgets: Set<String>, _ database: borrowing Database, _ now: Int64
+    )
+    throws(SQLiteError) -> Void
+
 /// Counts committed spend against budgets and tells when a threshold is crossed.
 ///
 /// A group goes through three steps: match every event (no lock), evaluate the scopes that a
@@ -23,6 +31,10 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     let names: Names
     let log: Logger
     private let report: BudgetReport
+    private let reconcile: BudgetReconcile
+    /// Definitions may have changed since the states were written: all of them are looked at.
+    var mustReview = true
+    private var isReviewed = false
     var matchers: [BudgetMatcher]
     var staging = BudgetStaging()
     /// What `redefine` made, until its transaction is over.
@@ -36,12 +48,14 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
 
     public init(
         definitions: [BudgetDefinition], names: Names, now: Int64, log: Logger,
+        reconcile: @escaping BudgetReconcile = { _, _, _, _ in },
         report: @escaping BudgetReport
     ) {
         book = Mutex(BudgetBook(tables: definitions.map { BudgetTable($0, now: now) }))
         matchers = definitions.map { BudgetMatcher($0, names: names) }
         self.names = names
         self.log = log
+        self.reconcile = reconcile
         self.report = report
     }
 
@@ -63,16 +77,28 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         book.withLock { apply(to: &$0) }
         tellRefusals()
         staging.clear()
+        if isReviewed { mustReview = false }
+        isReviewed = false
     }
 
-    public func rolledBack() { staging.clear() }
+    public func rolledBack() {
+        staging.clear()
+        isReviewed = false
+    }
 
     public func isDue(now: Int64) -> Bool {
-        now >= nextTick
+        now >= nextTick || mustReview
             || book.withLock { $0.tables.contains { now / 1_000_000_000 >= $0.current.end } }
     }
 
     public func tick(in database: borrowing Database, now: Int64) throws(SQLiteError) {
+        if mustReview {
+            let (events, open) = try review(in: database, now: now)
+            if !events.isEmpty { try report(events, database, now) }
+            try reconcile(open, Set(definitions.map(\.name)), database, now)
+            isReviewed = true
+            return
+        }
         nextTick = now + Self.tickNanos
         let events = try passTime(in: database, now: now)
         if !events.isEmpty { try report(events, database, now) }

@@ -38,8 +38,12 @@ enum BurnRate {
     }
 
     /// The seconds until the budget is used up at the slower of the two paces, when a rule holds.
+    ///
+    /// - Parameter isSpread: whether more than one of these minutes has spend: one large call lies
+    ///   in both windows and is no pace.
     static func secondsLeft(
-        _ input: Input, window: (_ minutes: Int64) -> Window
+        _ input: Input, window: (_ minutes: Int64) -> Window,
+        isSpread: (_ minutes: Int64) -> Bool
     ) -> Int64? {
         let rest = input.limit - input.spent
         // What is used up already has told so by its last threshold.
@@ -54,7 +58,7 @@ enum BurnRate {
                 let fast = secondsLeft(rest, window(rule.shortMinutes))
             else { continue }
             let left = max(slow, fast)
-            if left * rule.factor <= periodLeft { return left }
+            if left * rule.factor <= periodLeft, isSpread(rule.longMinutes) { return left }
         }
         return nil
     }

@@ -56,6 +56,7 @@ enum ThresholdMachine {
     ) -> [ThresholdChange] {
         var changes: [ThresholdChange] = []
         var newly: [Int] = []
+        var orphans: (due: Int64, mask: UInt32)?
         for index in input.thresholds.indices {
             let isReached = input.thresholds[index].isReached(
                 spent: input.spent, limit: input.limit)
@@ -67,9 +68,13 @@ enum ThresholdMachine {
                     changes.append(
                         .resolved(threshold: index, arm: states[index].arm, reason: input.reason))
                 }
+                if let due = states[index].pendingAt {
+                    orphans = (due, (orphans?.mask ?? 0) | states[index].pendingWith)
+                }
                 states[index] = ThresholdState(arm: states[index].arm + 1)
             }
         }
+        if let orphans { adopt(orphans.mask, due: orphans.due, &states) }
         if let highest = newly.last {
             let mask = newly.reduce(into: UInt32(0)) { $0 |= 1 << UInt32($1) }
             if !input.isNotifiable {
@@ -90,6 +95,15 @@ enum ThresholdMachine {
                 fire(index, states[index].pendingWith, input, &states, &notifiedAt))
         }
         return changes
+    }
+
+    /// A notification waited for a threshold that is no longer true: it waits for the highest of
+    /// those that it would have listed and that still are.
+    private static func adopt(_ mask: UInt32, due: Int64, _ states: inout [ThresholdState]) {
+        let still = states.indices.filter { mask & (1 << UInt32($0)) != 0 && states[$0].isCrossed }
+        guard let highest = still.last else { return }
+        states[highest].pendingAt = states[highest].pendingAt ?? due
+        for index in still { states[highest].pendingWith |= 1 << UInt32(index) }
     }
 
     private static func fire(

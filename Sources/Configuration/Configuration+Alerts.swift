@@ -2,6 +2,7 @@ public import Alerts
 internal import Budgets
 public import Delivery
 internal import Usage
+internal import YAML
 
 /// Who is told of what.
 public struct AlertSettings: Equatable, Sendable {
@@ -62,7 +63,7 @@ extension Configuration {
         receiver.timeoutMillis = Int(
             map.nanos("timeout", default: 15_000_000_000, in: 1_000_000_000...120_000_000_000)
                 / 1_000_000)
-        receiver.proxy = map.url("proxy")
+        receiver.proxy = map.secretURL("proxy")
         receiver.headers = map.headers("headers", countMax: headersMax)
         guard let kind = readKind(&map, type), name != nil else { return nil }
         receiver.kind = kind
@@ -124,6 +125,7 @@ extension Configuration {
                         + "dimensions of budgets, such as tenant")
                 return nil
             }
+            checkMatch(entry, receivers, map)
             return .init(field: entry.name, pattern: Pattern(entry.values))
         }
         let to = map.list(
@@ -139,27 +141,60 @@ extension Configuration {
     }
 }
 
-extension ConfigurationMap {
-    private static func isURL(_ text: String) -> Bool {
-        (text.hasPrefix("http://") || text.hasPrefix("https://"))
-            && !text.utf8.contains { $0 <= 0x20 || $0 == 0x7f }
-    }
-
-    mutating func url(_ name: String) -> String? {
-        scalar(name, default: nil, expected: "an address such as http://localhost:3128") { text in
-            Self.isURL(text) ? .some(text) : nil
+extension Configuration {
+    /// A misspelt word would make a route that never matches.
+    private static func checkMatch(
+        _ entry: (name: String, values: [String], mark: YAMLMark), _ receivers: Set<String>,
+        _ map: ConfigurationMap
+    ) {
+        let words: [String]
+        switch entry.name {
+        case "severity": words = Severity.words
+        case "kind": words = AlertKind.allCases.map(\.rawValue)
+        case "receiver": words = receivers.sorted()
+        default: return
         }
+        for value in entry.values {
+            let word = value.hasPrefix("!") ? String(value.dropFirst()) : value
+            guard !words.contains(where: { Pattern([word]).matches($0) }) else { continue }
+            map.reader.fault(
+                entry.mark, "\(map.key("match")).\(entry.name)",
+                "\"\(word)\" matches none of \(words.joined(separator: ", "))")
+        }
+    }
+}
+
+extension ConfigurationMap {
+    /// `https://host:port/path`, with a host, a port that exists and nothing that breaks a request.
+    static func isURL(_ text: String) -> Bool {
+        guard text.hasPrefix("http://") || text.hasPrefix("https://"),
+            !text.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7f })
+        else { return false }
+        let rest = text.drop { $0 != ":" }.dropFirst(3)
+        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let place = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        if place.hasPrefix("["), place.hasSuffix("]") { return place.count > 2 }
+        guard let colon = place.lastIndex(of: ":") else { return !place.isEmpty }
+        let port = Int(place[place.index(after: colon)...]) ?? 0
+        return colon != place.startIndex && (1...65_535).contains(port)
     }
 
     /// An address that may hold a secret: it is not quoted in faults.
     mutating func secretURL(_ name: String) -> Secret? {
         guard let secret = secret(name) else { return nil }
         guard Self.isURL(secret.reveal()) else {
-            fault(has(name) ? name : "\(name)_file", "must begin with https:// or http://")
+            fault(
+                has(name) ? name : "\(name)_file",
+                "must be an address such as https://example.com/path")
             return nil
         }
         return secret
     }
+
+    private static let ownHeaders: Set<String> = [
+        "content-length", "content-type", "transfer-encoding", "connection", "host", "expect",
+        "webhook-id", "webhook-timestamp", "webhook-signature",
+    ]
 
     /// Further headers; their values may hold secrets.
     mutating func headers(_ name: String, countMax: Int) -> [Receiver.Header] {
@@ -170,14 +205,19 @@ extension ConfigurationMap {
                     (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
                         || (0x61...0x7a).contains(byte) || byte == 0x2d || byte == 0x5f
                 }
-            let value = entry.values.joined(separator: ", ")
-            guard isToken, value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {
+            guard isToken, !Self.ownHeaders.contains(entry.name.lowercased()) else {
                 reader.fault(
-                    entry.mark, "\(key(name)).\(entry.name)", "is no header in plain ASCII")
+                    entry.mark, key(name),
+                    "holds a name that is no header, or one that costgauge sets itself")
                 return nil
             }
-            guard let expanded = expand(value, name) else { return nil }
-            return Receiver.Header(name: entry.name, value: Secret(expanded))
+            guard let value = expand(entry.values.joined(separator: ", "), name) else { return nil }
+            guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {
+                reader.fault(
+                    entry.mark, "\(key(name)).\(entry.name)", "must be plain ASCII on one line")
+                return nil
+            }
+            return Receiver.Header(name: entry.name, value: Secret(value))
         }
     }
 }

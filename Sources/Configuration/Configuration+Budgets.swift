@@ -56,9 +56,25 @@ extension Configuration {
             "each", default: [], countMax: LabelKey.widthMax,
             expected: "a dimension, such as tenant or tags.team"
         ) { Dimension($0) }
+        let labels = definition.each.map(\.labelName)
+        if let twice = labels.first(where: { label in labels.filter { $0 == label }.count > 1 }) {
+            map.fault("each", "two entries give the label \(twice); keep one")
+        }
+        let each = definition.each
         definition.overrides =
             map.maps("overrides", countMax: overridesMax) { override in
                 let when = override.matches("when")
+                if let other = when.first(where: { !each.contains($0.dimension) }) {
+                    // The limit of a scope is decided by what names the scope.
+                    override.fault(
+                        "when",
+                        "\(other.dimension) is not in each; there are "
+                            + (each.isEmpty
+                                ? "none" : each.map(\.description).joined(separator: ", ")))
+                }
+                if when.isEmpty, !override.reader.isListingKeys {
+                    override.missing("when", "write whose limit it is, such as {tenant: premium}")
+                }
                 guard let limit = override.amount("limit_usd") else {
                     if !override.has("limit_usd"), !override.reader.isListingKeys {
                         override.missing("limit_usd", "write the limit in dollars, such as 400")
@@ -118,7 +134,7 @@ extension Configuration {
                 }
                 budgets.append(
                     BudgetDefinition(
-                        name: "\(scope)-\(word)".lowercased(), each: each,
+                        name: "env-\(scope)-\(word)".lowercased(), each: each,
                         period: PeriodRule(kind: kind), limit: limit))
             }
         }
@@ -180,6 +196,12 @@ extension ConfigurationMap {
                     "is no dimension; there are "
                         + Dimension.fixed.map(\.description).joined(separator: ", ")
                         + " and tags.NAME")
+                return nil
+            }
+            guard !entry.values.isEmpty, !entry.values.contains("") else {
+                reader.fault(
+                    entry.mark, "\(key(name)).\(entry.name)",
+                    "must be a text or a list of texts, none of them empty")
                 return nil
             }
             return .init(dimension: dimension, pattern: Pattern(entry.values))

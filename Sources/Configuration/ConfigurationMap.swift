@@ -67,7 +67,8 @@ struct ConfigurationMap {
         let key = key(name)
         if hasVariables, let (variable, text) = reader.variable(for: key) {
             if let value = parse(text) { return value }
-            reader.fault(nil, key, "\"\(text)\" is not \(expected)", variable: variable)
+            reader.fault(
+                nil, key, "\(Self.quoted(text)) is not \(expected)", variable: variable)
             return fallback
         }
         guard let node, !node.isNull else { return fallback }
@@ -76,14 +77,19 @@ struct ConfigurationMap {
             return fallback
         }
         guard isPlain || isText else {
-            reader.fault(node.mark, key, "\"\(text)\" is text; write it without quotes")
+            reader.fault(node.mark, key, "\(Self.quoted(text)) is text; write it without quotes")
             return fallback
         }
         guard let value = parse(text) else {
-            reader.fault(node.mark, key, "\"\(text)\" is not \(expected)")
+            reader.fault(node.mark, key, "\(Self.quoted(text)) is not \(expected)")
             return fallback
         }
         return value
+    }
+
+    /// An address can hold a secret, also under a key that it does not belong to.
+    private static func quoted(_ text: String) -> String {
+        text.contains("://") || text.contains("@") ? "this address" : "\"\(text)\""
     }
 
     mutating func string(_ name: String, default fallback: String, bytesMax: Int = 4096) -> String {

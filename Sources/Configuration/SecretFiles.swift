@@ -28,7 +28,15 @@ extension ConfigurationMap {
             return nil
         }
         if !plain.isEmpty { return expand(plain, name).map { Secret($0) } }
-        guard !path.isEmpty else { return nil }
+        guard !path.isEmpty else {
+            for key in [name, "\(name)_file"] where has(key) { fault(key, "must not be empty") }
+            return nil
+        }
+        // Somebody's secret, in the wrong key: it is not repeated.
+        guard !path.contains("://") else {
+            fault("\(name)_file", "must be the path of a file; write the text itself under \(name)")
+            return nil
+        }
         switch reader.secretFiles.read(path) {
         case .unreadable(let cause):
             fault("\(name)_file", "cannot read \(path): \(cause)")
@@ -60,6 +68,10 @@ extension ConfigurationMap {
             }
             result += rest[..<start] + value
             rest = rest[rest.index(after: end)...]
+        }
+        guard !rest.contains("${") else {
+            fault(name, "has a ${ without its }")
+            return nil
         }
         return result + rest
     }

@@ -54,7 +54,7 @@ public final class Deliverer: Sendable {
     /// Deliveries held in memory; the rest stays in the store until there is room.
     static let itemsMax = 10_000
     /// At stop, requests under way get so long to be answered.
-    static let stopNanos: UInt64 = 10_000_000_000
+    static let stopNanos: UInt64 = 5_000_000_000
     /// The longest sleep.
     private static let idleNanos: UInt64 = 1_000_000_000
 

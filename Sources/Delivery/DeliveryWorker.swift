@@ -99,6 +99,9 @@ extension DeliveryWorker {
         receivers = [:]
         for receiver in new { receivers[receiver.name] = receiver }
         for delivery in queue.configure(new) { giveUp(delivery) }
+        for name in alarms.keys.sorted() where receivers[name] == nil {
+            endAlarm(name, "the receiver is no longer configured")
+        }
     }
 
     private func giveUp(_ delivery: Delivery) {
@@ -142,8 +145,8 @@ extension DeliveryWorker {
 
     private func ended(_ sent: Delivery, _ outcome: HTTPClientOutcome) {
         inFlight -= 1
-        let kind = receivers[sent.receiver]?.kind ?? .log
-        settle(sent, Verdict(outcome, from: kind, now: services.time.unixNanos))
+        guard let receiver = receivers[sent.receiver] else { return }
+        settle(sent, Verdict(outcome, from: receiver, now: services.time.unixNanos))
     }
 
     private func settle(_ sent: Delivery, _ verdict: Verdict) {
@@ -159,7 +162,7 @@ extension DeliveryWorker {
                 "a notification was delivered", ("receiver", result.receiver),
                 ("alert", result.alert), ("status", result.status.rawValue),
                 ("attempts", "\(result.attempts)"))
-            endAlarm(result.receiver)
+            endAlarm(result.receiver, "it takes notifications again")
         case .pending:
             count(result.receiver) { $0.failed += 1 }
             services.log.warn(
@@ -299,12 +302,12 @@ extension DeliveryWorker {
         }
     }
 
-    private func endAlarm(_ receiver: String) {
+    private func endAlarm(_ receiver: String, _ resolution: String) {
         guard let key = alarms.removeValue(forKey: receiver) else { return }
         let recorder = services.recorder
         let now = services.time.unixNanos
         services.write { database throws(SQLiteError) in
-            try recorder.resolve(key, "it takes notifications again", in: database, now: now)
+            try recorder.resolve(key, resolution, in: database, now: now)
         } _: { _ in
         }
     }

@@ -56,7 +56,7 @@ extension Receiver {
         request.headers += headers.map { ($0.name, $0.value.reveal()) }
         request.totalMillis = timeoutMillis
         request.connectMillis = min(5000, timeoutMillis)
-        request.proxy = proxy
+        request.proxy = proxy?.reveal()
         return request
     }
 }

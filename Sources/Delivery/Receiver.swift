@@ -29,7 +29,7 @@ public struct Receiver: Equatable, Sendable {
     public var kind: Kind
     public var timeoutMillis: Int
     /// `http://host:port`; nil: none.
-    public var proxy: String?
+    public var proxy: Secret?
     public var headers: [Header]
 
     public struct Header: Equatable, Sendable {
@@ -43,7 +43,7 @@ public struct Receiver: Equatable, Sendable {
     }
 
     public init(
-        profile: ReceiverProfile, kind: Kind, timeoutMillis: Int = 15_000, proxy: String? = nil,
+        profile: ReceiverProfile, kind: Kind, timeoutMillis: Int = 15_000, proxy: Secret? = nil,
         headers: [Header] = []
     ) {
         self.profile = profile

@@ -46,7 +46,7 @@ public struct ReceiverTest: Sendable {
             return completion(.delivered(status: 200))
         }
         transport.send(request) { outcome in
-            switch Verdict(outcome, from: receiver.kind, now: now) {
+            switch Verdict(outcome, from: receiver, now: now) {
             case .delivered(let status): completion(.delivered(status: status))
             case .failed(_, let error, _), .refused(_, let error): completion(.failed(error))
             }

@@ -1,4 +1,5 @@
 internal import HTTPClient
+internal import Usage
 internal import Wire
 
 /// What an answer means for a delivery.
@@ -14,7 +15,7 @@ enum Verdict: Equatable {
     /// Part of an answer that is told to people.
     private static let quoteMax = 200
 
-    init(_ outcome: HTTPClientOutcome, from receiver: Receiver.Kind, now: Int64) {
+    init(_ outcome: HTTPClientOutcome, from receiver: Receiver, now: Int64) {
         let response: HTTPClientResponse
         switch outcome {
         case .success(let answer): response = answer
@@ -26,11 +27,11 @@ enum Verdict: Equatable {
             return
         }
         let status = response.status
-        let answer = Self.quote(response)
+        let answer = Self.quote(response, receiver)
         switch status {
         case 200..<300:
             // A proxy's own page also says 200.
-            if case .slack = receiver, response.body != Array("ok".utf8) {
+            if case .slack = receiver.kind, response.body != Array("ok".utf8) {
                 self = .failed(status: status, error: "did not answer ok\(answer)", pauseNanos: nil)
             } else {
                 self = .delivered(status: status)
@@ -47,7 +48,12 @@ enum Verdict: Equatable {
         }
     }
 
-    private static func quote(_ response: HTTPClientResponse) -> String {
+    /// What the answer says, unless it repeats something that must stay secret.
+    private static func quote(_ response: HTTPClientResponse, _ receiver: Receiver) -> String {
+        let whole = String(decoding: response.body, as: UTF8.self)
+        if receiver.secretParts.contains(where: { whole.contains($0) }) {
+            return ": its answer repeats a secret and is not shown"
+        }
         let text = String(decoding: response.body.prefix(quoteMax), as: UTF8.self)
             .split(whereSeparator: \.isWhitespace).joined(separator: " ")
         return text.isEmpty ? "" : ": \(text)"
@@ -81,5 +87,27 @@ enum HTTPDate {
         guard clock.count == 3, clock[0] < 24, clock[1] < 60, clock[2] < 61 else { return nil }
         let days = RFC3339.daysSinceEpoch(year: year, month: month + 1, day: day)
         return Int64(days) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
+    }
+}
+
+extension Receiver {
+    /// Texts that must not show up anywhere: keys, and of addresses what comes after the host.
+    fileprivate var secretParts: [String] {
+        var parts: [String] = headers.map { $0.value.reveal() }
+        func add(url: Secret) {
+            let path = url.reveal().drop { $0 != ":" }.dropFirst(3).drop { $0 != "/" && $0 != "?" }
+            parts += path.split { $0 == "/" || $0 == "?" || $0 == "&" || $0 == "=" }.map(
+                String.init)
+        }
+        switch kind {
+        case .slack(let url): add(url: url)
+        case .pagerDuty(_, let routingKey): parts.append(routingKey.reveal())
+        case .webhook(let url, let secrets):
+            add(url: url)
+            parts += secrets.map { $0.reveal() }
+        case .log: break
+        }
+        // Short ones are words and no secrets, and so is the beginning of Slack's paths.
+        return parts.filter { $0.utf8.count >= 6 && $0 != "services" }
     }
 }

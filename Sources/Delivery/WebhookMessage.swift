@@ -48,7 +48,7 @@ enum WebhookMessage {
 extension Receiver {
     /// True for a text that webhooks can be signed with.
     public static func isSigningSecret(_ secret: Secret) -> Bool {
-        (WebhookMessage.key(of: secret)?.count ?? 0) >= 16
+        (24...64).contains(WebhookMessage.key(of: secret)?.count ?? 0)
     }
 
     public static let pagerDutyURL = PagerDutyMessage.publicURL

@@ -134,6 +134,9 @@ private final class Transfer: @unchecked Sendable {
     func finish(_ outcome: HTTPClientOutcome) { completion(outcome) }
 
     func prepare(userAgent: String) -> UnsafeMutableRawPointer? {
+        guard ["http://", "https://"].contains(where: request.url.lowercased().hasPrefix) else {
+            return nil
+        }
         guard let easy = unsafe curl_easy_init() else { return nil }
         unsafe self.easy = easy
         let own = unsafe Unmanaged.passUnretained(self).toOpaque()
@@ -199,7 +202,9 @@ private final class Transfer: @unchecked Sendable {
         case CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE:
             return .failure(.brokenOff)
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION: return .failure(.tls)
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .failure(.badURL)
+        case CURLE_URL_MALFORMAT: return .failure(.badURL)
+        // The URL's own scheme is checked when the configuration is read: this is an answer.
+        case CURLE_UNSUPPORTED_PROTOCOL: return .failure(.notHTTP)
         // Without libcurl's detail, which can hold the URL.
         default: return .failure(.other(unsafe String(cString: curl_easy_strerror(code))))
         }

@@ -40,7 +40,7 @@ public struct HTTPClientResponse: Equatable, Sendable {
 
 /// Why there is no response.
 public enum HTTPClientFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    case cannotResolve, cannotConnect, timedOut, brokenOff, tls
+    case cannotResolve, cannotConnect, timedOut, brokenOff, tls, notHTTP
     /// Not an address that can be called.
     case badURL
     case stopped
@@ -53,6 +53,7 @@ public enum HTTPClientFailure: Error, Equatable, Sendable, CustomStringConvertib
         case .timedOut: "it did not answer in time"
         case .brokenOff: "it broke the connection off"
         case .tls: "its certificate or TLS handshake was refused"
+        case .notHTTP: "it did not answer in HTTP"
         case .badURL: "its URL cannot be called"
         case .stopped: "costgauge is stopping"
         case .other(let text): text

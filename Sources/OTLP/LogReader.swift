@@ -1,5 +1,6 @@
 internal import Protobuf
 internal import Usage
+internal import Wire
 
 /// Reads an `ExportLogsServiceRequest`: the records that carry the usage of a call.
 /// opentelemetry/proto/logs/v1/logs.proto of https://github.com/open-telemetry/opentelemetry-proto

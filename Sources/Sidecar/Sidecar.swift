@@ -76,7 +76,10 @@ public final class Sidecar: Sendable {
             retentionNanos: configuration.storage.alertsNanos, random: random
         ) { hasDeliveries.call() }
         budgets = BudgetEngine(
-            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log
+            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log,
+            reconcile: { open, budgets, database, now throws(SQLiteError) in
+                try recorder.reconcile(open, budgets: budgets, in: database, now: now)
+            }
         ) { events, database, now throws(SQLiteError) in
             try recorder.record(events, in: database, now: now)
         }

@@ -120,6 +120,46 @@ private let both = AlertRouter(receivers: [
         #expect(try harness.deliveries() == ["b low firing", "b low resolved"])
     }
 
+    @Test func `a crossing is told although another form of its budget used the key`() throws {
+        let harness = try RecorderHarness(both)
+        let crossed = BudgetAlertsTests.crossing()
+        try harness.commit { () throws in
+            try harness.recorder.record([crossed], in: harness.database, now: 1)
+            try harness.recorder.record([crossed], in: harness.database, now: 2)
+        }
+        let key = BudgetAlerts.dedupKey(crossed)
+        #expect(try harness.deliveries() == ["a \(key) firing", "b \(key) firing"])
+        // The budget now counts other spend: what was told no longer holds.
+        try harness.commit { () throws in
+            try harness.recorder.reconcile(
+                [], budgets: [crossed.budget.name], in: harness.database, now: 3)
+            try harness.recorder.record([crossed], in: harness.database, now: 4)
+        }
+        #expect(
+            try harness.deliveries().suffix(3) == [
+                "b \(key) resolved", "a \(key)/2 firing", "b \(key)/2 firing",
+            ])
+        // Its end is that of the alert that fires, whatever its key.
+        try harness.commit { () throws in
+            try harness.recorder.reconcile(
+                [crossed], budgets: [crossed.budget.name], in: harness.database, now: 5)
+            try harness.recorder.record(
+                [BudgetAlertsTests.crossing(isOver: true)], in: harness.database, now: 6)
+        }
+        #expect(try harness.deliveries().last == "b \(key)/2 resolved")
+    }
+
+    @Test func `a delivery's number never comes again, so that none is overlooked`() throws {
+        let harness = try RecorderHarness(both)
+        try harness.commit { try harness.raise(alert("first"), now: 1) }
+        let last = try DeliveryTable.pending(after: 0, limit: 9, in: harness.database).last
+        try harness.database.execute("delete from deliveries")
+        try harness.commit { try harness.raise(alert("second"), now: 1) }
+        let new = try DeliveryTable.pending(
+            after: last?.sequence ?? 0, limit: 9, in: harness.database)
+        #expect(new.map(\.receiver) == ["a", "b"])
+    }
+
     @Test func `recorded alerts are kept and told to nobody`() throws {
         let harness = try RecorderHarness(both)
         var late = alert("late")

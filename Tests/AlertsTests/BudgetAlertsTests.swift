@@ -34,6 +34,18 @@ private func threshold(_ mille: Int64) -> BudgetDefinition.Threshold {
 }
 
 @Suite struct BudgetAlertsTests {
+    static func crossing(isOver: Bool = false) -> BudgetEvent {
+        let kind: BudgetEvent.Kind =
+            isOver
+            ? .resolved(threshold: threshold(900), arm: 0, reason: .limitRaised)
+            : .crossed(threshold: threshold(900), crossed: [threshold(900)], arm: 0)
+        let period = PeriodRule(kind: .month)
+        return BudgetEvent(
+            kind: kind, budget: BudgetDefinition(name: "b", limit: NanoUSD(nanos: 10)), scope: [],
+            scopeText: "all", period: period.period(containing: 1_795_168_800),
+            spent: NanoUSD(nanos: 9), limit: NanoUSD(nanos: 10))
+    }
+
     @Test func `a crossing says how much, how fast and until when`() throws {
         let now = "2026-11-20T10:00:00Z"
         let alert = try #require(

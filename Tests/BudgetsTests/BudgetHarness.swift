@@ -26,7 +26,8 @@ final class BudgetHarness {
         let told = told
         engine = BudgetEngine(
             definitions: definitions, names: names, now: now,
-            log: Logger(level: .error, format: .logfmt, time: ManualTime())
+            log: Logger(level: .error, format: .logfmt, time: ManualTime()),
+            reconcile: { open, budgets, _, _ in told.note(open: open, budgets: budgets) }
         ) { events, _, _ in told.add(events) }
         try engine.recover(from: database, now: now)
     }
@@ -36,7 +37,8 @@ final class BudgetHarness {
         let told = told
         engine = BudgetEngine(
             definitions: definitions, names: names, now: now,
-            log: Logger(level: .error, format: .logfmt, time: ManualTime())
+            log: Logger(level: .error, format: .logfmt, time: ManualTime()),
+            reconcile: { open, budgets, _, _ in told.note(open: open, budgets: budgets) }
         ) { events, _, _ in told.add(events) }
         try engine.recover(from: database, now: now)
     }
@@ -114,12 +116,17 @@ final class BudgetHarness {
     func replay(_ events: [(CostEvent, String)]) { engine.replay(batch(events).rows) }
 
     func tick() throws {
-        guard engine.isDue(now: now) else { return }
-        try database.execute("begin")
-        try engine.tick(in: database, now: now)
-        try database.execute("commit")
-        engine.committed()
+        // After a start or a reload the first one looks at everything, the next at the time.
+        for _ in 0..<2 where engine.isDue(now: now) {
+            try database.execute("begin")
+            try engine.tick(in: database, now: now)
+            try database.execute("commit")
+            engine.committed()
+        }
     }
+
+    /// Alerts that held when everything was last looked at: `tenant=a 0.9`, `tenant=a burn`.
+    var open: [String] { told.open }
 
     func checkpoint() throws {
         try database.execute("begin")
@@ -157,6 +164,18 @@ final class BudgetHarness {
 /// What the engine reported.
 private final class Told: Sendable {
     private let events = Mutex<[BudgetEvent]>([])
+    private let held = Mutex<[String]>([])
+    var open: [String] { held.withLock { $0 } }
+    func note(open: [BudgetEvent], budgets: Set<String>) {
+        let texts = open.map { event in
+            if case .crossed(let threshold, _, _) = event.kind {
+                "\(event.scopeText) \(threshold.text)"
+            } else {
+                "\(event.scopeText) burn"
+            }
+        }
+        held.withLock { $0 = texts }
+    }
     func add(_ new: [BudgetEvent]) { events.withLock { $0 += new } }
     func take(_ body: ([BudgetEvent]) -> [String]) -> [String] {
         events.withLock { events in

@@ -83,6 +83,21 @@ private struct Machine {
         #expect(machine.evaluate(60, at: 61) == [])
     }
 
+    @Test func `P7 a waiting notification passes to the thresholds that are still true`() {
+        var machine = Machine([500, 750, 900])
+        #expect(machine.evaluate(95, at: 0).count == 1)
+        _ = machine.newPeriod()
+        // Crossed again within the cooldown: it waits, naming all three.
+        #expect(machine.evaluate(95, at: 10) == [])
+        // Then the limit is raised: 900 is no longer true, 500 and 750 are.
+        #expect(machine.evaluate(95, of: 120, at: 20) == [])
+        #expect(
+            machine.evaluate(95, of: 120, at: 60) == [
+                .fired(threshold: 1, crossed: [0, 1], arm: 0)
+            ])
+        #expect(machine.evaluate(95, of: 120, at: 90) == [])
+    }
+
     @Test func `P7 what is no longer true when the cooldown ends is not sent`() {
         var machine = Machine([500])
         _ = machine.evaluate(50, at: 0)
@@ -185,18 +200,19 @@ private struct Machine {
     private let period = Period(start: 0, end: 30 * 86_400)
 
     private func left(
-        spent: Int64, limit: Int64 = 100, now: Int64, _ windows: [Int64: Int64]
+        spent: Int64, limit: Int64 = 100, now: Int64, isSpread: Bool = true,
+        _ windows: [Int64: Int64]
     ) -> Int64? {
         BurnRate.secondsLeft(
             BurnRate.Input(
                 spent: NanoUSD(nanos: spent * 1_000_000_000),
                 limit: NanoUSD(nanos: limit * 1_000_000_000),
-                period: period, now: now)
-        ) { minutes in
-            BurnRate.Window(
-                spent: NanoUSD(nanos: (windows[minutes] ?? 0) * 1_000_000_000),
-                seconds: minutes * 60)
-        }
+                period: period, now: now),
+            window: { minutes in
+                BurnRate.Window(
+                    spent: NanoUSD(nanos: (windows[minutes] ?? 0) * 1_000_000_000),
+                    seconds: minutes * 60)
+            }, isSpread: { _ in isSpread })
     }
 
     @Test func `a loop shows in both windows at once`() {
@@ -205,7 +221,7 @@ private struct Machine {
         // The loop has stopped: the short window is empty.
         #expect(left(spent: 30, now: 10 * 86_400, [1: 0, 5: 2, 60: 2]) == nil)
         // A single large call a moment ago.
-        #expect(left(spent: 30, now: 10 * 86_400, [1: 3, 5: 3, 60: 3]) != nil)
+        #expect(left(spent: 30, now: 10 * 86_400, isSpread: false, [1: 3, 5: 3, 60: 3]) == nil)
         #expect(left(spent: 30, now: 10 * 86_400, [1: 0, 5: 0, 60: 3]) == nil)
     }
 

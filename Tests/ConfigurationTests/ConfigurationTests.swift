@@ -167,11 +167,11 @@ private func read(
             "COSTGAUGE_BUDGET_TENANT_MONTHLY_USD": "12.50",
         ]
         let alone = try read("", environment: environment)
-        #expect(alone.budgets.map(\.name) == ["global-daily", "tenant-monthly"])
+        #expect(alone.budgets.map(\.name) == ["env-global-daily", "env-tenant-monthly"])
         #expect(alone.budgets.map(\.each) == [[], [.tenant]] && alone.warnings == [])
         #expect(alone.budgets.map(\.limit.decimal) == ["50.00", "12.50"])
         let file = try read("budgets: [{name: a, limit_usd: 1}]", environment: environment)
-        #expect(file.budgets.map(\.name) == ["a", "global-daily", "tenant-monthly"])
+        #expect(file.budgets.map(\.name) == ["a", "env-global-daily", "env-tenant-monthly"])
         #expect(throws: ConfigurationFaults.self) {
             try read("", environment: ["COSTGAUGE_BUDGET_GLOBAL_DAILY_USD": "fifty"])
         }

@@ -1,4 +1,5 @@
 import Alerts
+import HTTPClient
 import JSON
 import Testing
 import Usage
@@ -196,5 +197,28 @@ extension String {
         let body = try json(WebhookMessage.body(Message(alert: alert, status: .firing)))
         #expect(body["type"]?.string == "budget_threshold.firing")
         #expect(body["data"]?["status"]?.string == "firing" && body["data"]?["ends_at"] == nil)
+    }
+}
+
+@Suite struct VerdictTests {
+    @Test func `an answer that repeats a secret is not quoted`() {
+        func error(_ body: String, _ receiver: Receiver) -> String {
+            let outcome = HTTPClientOutcome.success(
+                HTTPClientResponse(status: 400, body: Array(body.utf8)))
+            guard case .refused(_, let error) = Verdict(outcome, from: receiver, now: 0) else {
+                return ""
+            }
+            return error
+        }
+        var receiver = Receiver(
+            profile: ReceiverProfile(name: "x"),
+            kind: .slack(url: Secret("https://h/services/T0SECRET?token=abcdef99")))
+        receiver.headers = [.init(name: "X-Key", value: Secret("hunter22"))]
+        for secret in ["/services/T0SECRET", "token abcdef99", "hunter22"] {
+            #expect(
+                error("no: \(secret)", receiver)
+                    == "answered 400: its answer repeats a secret and is not shown")
+        }
+        #expect(error("no_service", receiver) == "answered 400: no_service")
     }
 }

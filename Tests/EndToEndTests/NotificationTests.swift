@@ -118,8 +118,11 @@ import Testing
         #expect(eventually { receiver.all.count == 2 })
         let texts = receiver.all.map(\.text)
         #expect(texts[0].contains("used 60%") && texts[1].contains("used 76%"))
-        let pending = try second.client().request("GET", "/v1/deliveries?state=pending").json()
-        #expect((pending["deliveries"] as? [Any])?.count == 4)
+        #expect(
+            try eventually {
+                let pending = try second.client().request("GET", "/v1/deliveries?state=pending")
+                return (try pending.json()["deliveries"] as? [Any])?.count == 4
+            })
         second.kill()
     }
 

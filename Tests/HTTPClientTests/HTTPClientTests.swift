@@ -83,6 +83,8 @@ import Testing
         #expect(send(request(resetting.url)) == .failure(.brokenOff))
         let breaking = try RecordingReceiver { _, _ in .closeInBody }
         #expect(send(request(breaking.url)) == .failure(.brokenOff))
+        let babbling = try RecordingReceiver { _, _ in .garbage }
+        #expect(send(request(babbling.url)) == .failure(.notHTTP))
         #expect(send(request("http://127.0.0.1:1")) == .failure(.cannotConnect))
         #expect(send(request("http://nowhere.invalid")) == .failure(.cannotResolve))
         #expect(send(request("ftp://127.0.0.1/x")) == .failure(.badURL))

@@ -25,6 +25,8 @@ public final class RecordingReceiver: Sendable {
         case closeInBody
         /// Sends for ever.
         case flood
+        /// Answers in no protocol at all.
+        case garbage
     }
 
     public let port: UInt16
@@ -98,6 +100,9 @@ public final class RecordingReceiver: Sendable {
                 setsockopt(
                     connection, SOL_SOCKET, SO_LINGER, &linger,
                     socklen_t(MemoryLayout.size(ofValue: linger)))
+                return
+            case .garbage:
+                _ = write(connection, "garbage\r\n\r\n")
                 return
             case .closeInBody:
                 _ = write(connection, "HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\nok")
