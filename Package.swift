@@ -88,7 +88,8 @@ let package = Package(
         room(
             "Budgets",
             [
-                "Aggregation", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage", "Wire",
+                "Aggregation", "JSON", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage",
+                "Wire",
             ]),
         room("Anomalies", ["Aggregation", "JSON", "Ledger", "SQLite", "Usage", "Wire"]),
         room("Alerts", ["Budgets", "JSON", "Ledger", "SQLite", "SelfMetrics", "Usage", "Wire"]),

@@ -12,6 +12,7 @@ public final class API: HTTPHandler {
     private let events: EventsHandler
     private let alerts: AlertsHandler
     private let budgets: BudgetsHandler
+    private let admission: AdmissionHandler
     private let costs: CostsHandler
     private let dashboard: DashboardHandler
     private let forecast: ForecastHandler
@@ -33,6 +34,7 @@ public final class API: HTTPHandler {
         events = EventsHandler(intake: services.intake, bytesMax: limits.events)
         alerts = AlertsHandler(services: services)
         budgets = BudgetsHandler(services: services)
+        admission = AdmissionHandler(services: services)
         costs = CostsHandler(services: services)
         dashboard = DashboardHandler(services: services)
         forecast = ForecastHandler(services: services)
@@ -74,6 +76,16 @@ public final class API: HTTPHandler {
         case .reload: onControl(exchange) { [self] _ in reload() }
         case .events:
             events.handle(exchange) { [self] response in finish(exchange, response) }
+        case .check: finish(exchange, admission.check(exchange))
+        case .reserve:
+            admission.reserve(exchange) { [self] response in finish(exchange, response) }
+        case .settle:
+            admission.settle(exchange, value) { [self] response in finish(exchange, response) }
+        case .release:
+            let owner = exchange.owner
+            later(exchange) { [self] respond in
+                admission.release(value, owner: owner, respond: respond)
+            }
         case .costs:
             onControl(exchange) { [self] query throws(APIError) in try costs.costs(query) }
         case .dashboard:
@@ -145,7 +157,7 @@ public final class API: HTTPHandler {
                 finish(exchange, error.response)
             }
         }
-        if !isTaken { finish(exchange, Self.busy) }
+        if !isTaken { finish(exchange, APIServices.busy.response) }
     }
 
     /// Parks the request and begins work that answers at some later time.
@@ -157,13 +169,8 @@ public final class API: HTTPHandler {
         let isTaken = services.control.submit { [self] in
             work { [self] response in finish(exchange, response) }
         }
-        if !isTaken { finish(exchange, Self.busy) }
+        if !isTaken { finish(exchange, APIServices.busy.response) }
     }
-
-    private static let busy = APIError(
-        status: 503, code: "busy", message: "too many requests wait; try again in a second",
-        headers: [("Retry-After", "1")]
-    ).response
 
     private var ready: HTTPResponse {
         services.ledger.isWritable

@@ -7,6 +7,7 @@ struct APIRoute: Sendable {
         case costs, dashboard, forecast
         case page, metrics, healthy, ready, reload, events, litellm
         case otlp(OTLPSignal)
+        case check, reserve, settle, release
         case budgets, alerts, alert, deliveries, replay, testReceiver
     }
 
@@ -52,6 +53,10 @@ struct APIRoute: Sendable {
         APIRoute(path: "/-/ready", methods: read, action: .ready),
         APIRoute(path: "/-/reload", methods: [.post, .put], action: .reload),
         APIRoute(path: "/v1/events", methods: [.post], action: .events),
+        APIRoute(path: "/v1/check", methods: [.post], action: .check),
+        APIRoute(path: "/v1/reservations", methods: [.post], action: .reserve),
+        APIRoute(path: "/v1/reservations/{id}/settle", methods: [.post], action: .settle),
+        APIRoute(path: "/v1/reservations/{id}", methods: [.delete], action: .release),
         APIRoute(path: "/v1/costs", methods: read, action: .costs),
         APIRoute(path: "/v1/dashboard", methods: read, action: .dashboard),
         APIRoute(path: "/v1/forecast", methods: read, action: .forecast),

@@ -16,11 +16,15 @@ public struct APIServices: Sendable {
     public let litellm: LiteLLMReceiver
     public let ledger: Ledger
     public let budgets: BudgetEngine
+    public let reservations: Reservations
     public let deliverer: Deliverer
     public let metrics: SelfMetrics
     public let page: MetricsPage
     public let control: ControlQueue
     public let time: any TimeSource
+    public let names: Names
+    /// Fills in the amounts of events without one.
+    public let price: PriceEvents
     /// A connection that sees what is committed.
     public let open: @Sendable () throws(SQLiteError) -> Database
     public let readings: @Sendable () -> SelfReadings
@@ -29,8 +33,9 @@ public struct APIServices: Sendable {
 
     public init(
         intake: EventIntake, otlp: OTLPReceiver, litellm: LiteLLMReceiver, ledger: Ledger,
-        budgets: BudgetEngine, deliverer: Deliverer,
+        budgets: BudgetEngine, reservations: Reservations, deliverer: Deliverer,
         metrics: SelfMetrics, page: MetricsPage, control: ControlQueue, time: any TimeSource,
+        names: Names, price: @escaping PriceEvents,
         open: @escaping @Sendable () throws(SQLiteError) -> Database,
         readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?
     ) {
@@ -39,11 +44,14 @@ public struct APIServices: Sendable {
         self.litellm = litellm
         self.ledger = ledger
         self.budgets = budgets
+        self.reservations = reservations
         self.deliverer = deliverer
         self.metrics = metrics
         self.page = page
         self.control = control
         self.time = time
+        self.names = names
+        self.price = price
         self.open = open
         self.readings = readings
         self.reload = reload
@@ -61,6 +69,10 @@ public struct APIServices: Sendable {
                 message: "the store cannot be read: \(error.description)")
         }
     }
+
+    static let busy = APIError(
+        status: 503, code: "busy", message: "too many requests wait; try again in a second",
+        headers: [("Retry-After", "1")])
 
     static let unwritable = APIError(
         status: 503, code: "store_unwritable",

@@ -53,6 +53,7 @@ extension BudgetStatus {
         bytes.append(",\"period_start\":\"\(time(period.start))\"")
         bytes.append(",\"period_end\":\"\(time(period.end))\"")
         bytes.append(",\"limit_usd\":\"\(limit.decimal)\",\"spent_usd\":\"\(spent.decimal)\"")
+        bytes.append(",\"reserved_usd\":\"\(reserved.decimal)\"")
         bytes.append(",\"remaining_usd\":\"\(remaining.decimal)\",\"utilization\":")
         FixedPoint.append(utilizationNanos / 1_000_000, scale: 3, to: &bytes)
         bytes.append(",\"burning\":\(isBurning),\"thresholds\":[")

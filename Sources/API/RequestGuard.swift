@@ -42,3 +42,8 @@ struct RequestGuard: Sendable {
         return String(host[..<colon])
     }
 }
+
+extension HTTPExchange {
+    /// The one tenant that the request may see and change; nil: all.
+    var owner: String? { nil }
+}

@@ -70,6 +70,8 @@ public struct BudgetDefinition: Equatable, Sendable {
     public var cooldownNanos: Int64
     /// Warn when the pace would use up the rest long before the period ends.
     public var burns: Bool
+    /// What calls that ask first are told; nil: they go ahead.
+    public var enforcement: Enforcement?
 
     public init(
         name: String, match: [Match] = [], each: [Dimension] = [], overrides: [Override] = [],

@@ -24,6 +24,7 @@ extension BudgetEngine {
             let loaded = table
             book.withLock { $0.tables[index] = loaded }
         }
+        try recoverAdmission(from: database, now: now)
     }
 
     public func replay(_ rows: EventRows) {
@@ -193,7 +194,15 @@ extension BudgetEngine {
         guard let (new, newMatchers) = pendingBook else { return }
         pendingBook = nil
         guard isDurable else { return }
-        book.withLock { $0 = new }
+        let others = new.tables.map { BudgetMatcher($0.definition, names: names) }
+        admission.withLock { state in
+            book.withLock { book in
+                book = new
+                state.redefine(others) { reservation, state in
+                    holds(of: reservation.request, &state, &book)
+                }
+            }
+        }
         matchers = newMatchers
         staging = BudgetStaging()
         mustReview = true

@@ -24,10 +24,12 @@ public typealias BudgetReconcile =
 /// threshold could be crossed in and write what changed (in the transaction), and, once it is
 /// committed, add the spend to the book that others read.
 public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
-    // `book` has its lock; every other field belongs to the writer's thread, and before that to the
-    // thread that recovers.
+    // `book` and `admission` have their locks; every other field belongs to the writer's thread, and
+    // before that to the thread that recovers.
 
     let book: Mutex<BudgetBook>
+    /// Locked before the book when both are.
+    let admission: Mutex<AdmissionState>
     let names: Names
     let log: Logger
     private let report: BudgetReport
@@ -37,6 +39,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     private var isReviewed = false
     var matchers: [BudgetMatcher]
     var staging = BudgetStaging()
+    /// What the events of the group do to reservations.
+    var claims: [ReservationClaim] = []
     /// What `redefine` made, until its transaction is over.
     var pendingBook: (BudgetBook, [BudgetMatcher])?
     private var nextTick: Int64 = 0
@@ -45,6 +49,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     /// Burn rates, waiting notifications and ends of periods are looked at this often.
     static let tickNanos: Int64 = 5_000_000_000
     private static let pruneNanos: Int64 = 86_400 * 1_000_000_000
+    /// As long as a repeated event may be recognised at most.
+    private static let reservationsKeptNanos: Int64 = 31 * 86_400 * 1_000_000_000
 
     public init(
         definitions: [BudgetDefinition], names: Names, now: Int64, log: Logger,
@@ -53,6 +59,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     ) {
         book = Mutex(BudgetBook(tables: definitions.map { BudgetTable($0, now: now) }))
         matchers = definitions.map { BudgetMatcher($0, names: names) }
+        admission = Mutex(
+            AdmissionState(matchers: definitions.map { BudgetMatcher($0, names: names) }))
         self.names = names
         self.log = log
         self.reconcile = reconcile
@@ -65,6 +73,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         for batch in group { match(batch.rows, now: now) }
         let events = try evaluate(in: database, now: now)
         if !events.isEmpty { try report(events, database, now) }
+        try writeClaims(in: database, now: now)
     }
 
     func reportRedefinition(
@@ -74,16 +83,24 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     }
 
     public func committed() {
-        book.withLock { apply(to: &$0) }
+        // In one moment: what a reservation held becomes what was spent.
+        admission.withLock { state in
+            book.withLock { apply(to: &$0) }
+            for claim in claims where claim.isKept && claim.effect == .settles {
+                state.remove(claim.id)
+            }
+        }
         tellRefusals()
         staging.clear()
         if isReviewed { mustReview = false }
         isReviewed = false
+        claims.removeAll()
     }
 
     public func rolledBack() {
         staging.clear()
         isReviewed = false
+        claims.removeAll()
     }
 
     public func isDue(now: Int64) -> Bool {
@@ -105,6 +122,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         if now >= nextPrune {
             nextPrune = now + Self.pruneNanos
             try BudgetTables.prune(database, now: now)
+            try ReservationTable.prune(before: now - Self.reservationsKeptNanos, in: database)
         }
     }
 

@@ -3,7 +3,7 @@ internal import Usage
 
 /// Finds the scope of an event in one budget. What decides is looked up once per combination of
 /// values and remembered; it belongs to the writer, so that the hot path takes no lock.
-struct BudgetMatcher {
+struct BudgetMatcher: Sendable {
     enum Outcome: Equatable {
         case none
         /// The values of `each`, and what the overrides look at.
@@ -55,6 +55,11 @@ struct BudgetMatcher {
         init(_ value: Int64) {
             self = value == 0 ? .none : value < 0 ? .refused : .scope(Int(value - 1))
         }
+    }
+
+    /// What decides about an event, without a place among the scopes.
+    mutating func outcome(of event: CostEvent, in rows: EventRows) -> Outcome {
+        outcome(readsText ? reader.key(of: event, in: rows) : reader.key(of: event))
     }
 
     func outcome(_ key: LabelKey) -> Outcome {

@@ -10,6 +10,8 @@ public struct BudgetStatus: Equatable, Sendable {
     public let period: Period
     public let limit: NanoUSD
     public let spent: NanoUSD
+    /// Held for calls under way.
+    public let reserved: NanoUSD
     /// Thresholds of the definition that are passed in this period.
     public let crossed: [Bool]
     public let isBurning: Bool
@@ -24,7 +26,8 @@ public struct BudgetStatus: Equatable, Sendable {
     public static func == (left: BudgetStatus, right: BudgetStatus) -> Bool {
         left.budget == right.budget && left.scopeText == right.scopeText
             && left.period == right.period && left.limit == right.limit
-            && left.spent == right.spent && left.crossed == right.crossed
+            && left.spent == right.spent && left.reserved == right.reserved
+            && left.crossed == right.crossed
             && left.isBurning == right.isBurning
     }
 }
@@ -53,7 +56,7 @@ extension BudgetEngine {
     func places(
         countMax: Int, ofTenant tenant: String?, where isWanted: (BudgetDefinition) -> Bool
     ) -> [(values: LabelKey, status: BudgetStatus)] {
-        let book = book.withLock { $0 }
+        let (book, reserved) = snapshot
         let owner = tenant.map { names.find($0) ?? .max }
         var candidates: [(table: Int, scope: Int, utilization: Int64)] = []
         for (index, table) in book.tables.enumerated() where isWanted(table.definition) {
@@ -71,11 +74,27 @@ extension BudgetEngine {
         }
         return candidates.prefix(countMax).map { entry in
             let scope = book.tables[entry.table].scopes[entry.scope]
-            return (scope.values, status(book.tables[entry.table], scope))
+            let held = reserved[entry.table]
+            return (
+                scope.values,
+                status(
+                    book.tables[entry.table], scope,
+                    reserved: entry.scope < held.count ? held[entry.scope] : 0)
+            )
         }
     }
 
-    private func status(_ table: BudgetTable, _ scope: BudgetScope) -> BudgetStatus {
+    /// In one moment, so that what a call has spent is not also still reserved.
+    private var snapshot: (BudgetBook, [[Int64]]) {
+        admission.withLock { state -> (BudgetBook, [[Int64]]) in
+            let copy: BudgetBook = book.withLock { $0 }
+            return (copy, state.reserved)
+        }
+    }
+
+    private func status(
+        _ table: BudgetTable, _ scope: BudgetScope, reserved: Int64
+    ) -> BudgetStatus {
         let spend = scope.spend(in: table.current)
         return BudgetStatus(
             budget: table.definition,
@@ -83,7 +102,7 @@ extension BudgetEngine {
                 (dimension, names.text(scope.values[index]))
             },
             scopeText: scope.text, period: table.current, limit: scope.limit,
-            spent: spend?.spent ?? .zero,
+            spent: spend?.spent ?? .zero, reserved: NanoUSD(nanos: reserved),
             crossed: table.definition.thresholds.indices.map {
                 spend?.states[$0].isCrossed ?? false
             },

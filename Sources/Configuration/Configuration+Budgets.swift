@@ -88,6 +88,7 @@ extension Configuration {
         definition.cooldownNanos = map.nanos(
             "cooldown", default: definition.cooldownNanos, in: 0...(30 * day))
         definition.burns = map.boolean("burn", default: true)
+        definition.enforcement = map.enforcement("enforce")
         return name == nil || limit == nil ? nil : definition
     }
 

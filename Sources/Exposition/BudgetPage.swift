@@ -31,6 +31,11 @@ struct BudgetPage {
             unit: "usd", scale: NanoUSD.scale
         ) { $0.spent.nanos }
         gauge(
+            "costgauge_budget_reserved_usd",
+            "What calls under way may still spend, in US dollars.", unit: "usd",
+            scale: NanoUSD.scale
+        ) { $0.reserved.nanos }
+        gauge(
             "costgauge_budget_utilization_ratio", "Spent by limit; 1 is the whole budget.",
             unit: "ratio", scale: 9
         ) { $0.utilizationNanos }
@@ -58,6 +63,26 @@ struct BudgetPage {
         for (budget, events) in engine.refusedEvents {
             page.sample([("budget", budget)], integer: events)
         }
+        writeAdmission(to: &page)
+    }
+
+    private func writeAdmission(to page: inout PageWriter) {
+        page.begin(
+            MetricFamily(
+                "costgauge_admission_decisions", .counter,
+                "What calls that asked first were told, by each budget that watches them."))
+        for entry in engine.admissionCounts {
+            page.sample(
+                [("budget", entry.budget), ("decision", entry.decision)],
+                integer: Int64(entry.count))
+        }
+        page.begin(
+            MetricFamily(
+                "costgauge_scope_paused", .gauge, "1 while calls of this value are denied."))
+        for pause in engine.pauses where pause.dimension.isLabel {
+            page.sample(
+                [("dimension", pause.dimension.description), ("value", pause.value)], integer: 1)
+        }
     }
 
     private func statuses() -> [BudgetStatus] {
@@ -65,7 +90,7 @@ struct BudgetPage {
         return engine.statuses(countMax: Self.scopesMax) { budget in
             budget.each.allSatisfy(\.isLabel)
         }.prefix { status in
-            left -= 5 + status.crossed.count
+            left -= 6 + status.crossed.count
             return left >= 0
         }
     }

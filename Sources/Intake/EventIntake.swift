@@ -63,6 +63,9 @@ public final class EventIntake: Sendable {
     /// True once the ledger takes nothing any more.
     public var isClosed: Bool { sink.isClosed }
 
+    /// Stands in for a missing tenant; empty: none does.
+    public var defaultTenant: String { settings.withLock { $0.defaultTenant } }
+
     /// Takes effect with the next body.
     public func configure(_ settings: IntakeSettings) {
         self.settings.withLock { $0 = settings }

@@ -13,6 +13,12 @@ public protocol CommitParticipant: AnyObject, Sendable {
     /// already.
     func replay(_ rows: EventRows)
 
+    /// Before the transaction of a group, for the events of one request if some of them name a
+    /// reservation. May mark events as duplicates.
+    func admit(
+        _ batch: EventBatch, _ range: Range<Int>, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError)
+
     /// Before the commit of a group, in its transaction, the events inserted. Changes of the state
     /// take effect in `committed` only.
     func prepare(
@@ -37,6 +43,12 @@ public protocol CommitParticipant: AnyObject, Sendable {
 
     /// The checkpoint is durable, or it is not and comes again.
     func checkpointEnded(isDurable: Bool)
+}
+
+extension CommitParticipant {
+    public func admit(
+        _ batch: EventBatch, _ range: Range<Int>, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {}
 }
 
 /// Work of another thread that must go through the one writer, in a transaction of its own.

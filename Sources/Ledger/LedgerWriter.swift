@@ -107,7 +107,7 @@ final class LedgerWriter: @unchecked Sendable {
         let started = shared.time.monotonicNanos
         let now = max(shared.time.unixNanos, lastReceived)
         identities.forgetOld(now: now)
-        let inserted = admit()
+        let inserted = admit(now: now)
         do throws(CommitFailure) {
             try commit(now: now)
         } catch {
@@ -134,7 +134,7 @@ final class LedgerWriter: @unchecked Sendable {
 
     /// Marks duplicates, and refuses the parts whose amounts no longer fit into the ledger. Answers
     /// how many ids were new.
-    private func admit() -> Int {
+    private func admit(now: Int64) -> Int {
         var (costLeft, tokensLeft) = shared.state.withLock { state in
             (Int64.max - state.grandTotal, Int64.max - state.tokenTotal)
         }
@@ -142,6 +142,9 @@ final class LedgerWriter: @unchecked Sendable {
         for batch in group {
             for part in batch.parts {
                 let new = markDuplicates(batch, part.range)
+                if batch.rows.events[part.range].contains(where: { !$0.reservation.isEmpty }) {
+                    admitReserved(batch, part.range, now: now)
+                }
                 guard fits(batch, part.range, &costLeft, &tokensLeft) else {
                     identities.rollBack(new)
                     for index in part.range { batch.rows.events[index].flags.insert(.refused) }
@@ -152,6 +155,13 @@ final class LedgerWriter: @unchecked Sendable {
             }
         }
         return inserted
+    }
+
+    /// When the store cannot be read it will not be written either, and the group is refused.
+    private func admitReserved(_ batch: EventBatch, _ range: Range<Int>, now: Int64) {
+        for participant in shared.participants {
+            try? participant.admit(batch, range, in: database.database, now: now)
+        }
     }
 
     private func markDuplicates(_ batch: EventBatch, _ range: Range<Int>) -> Int {

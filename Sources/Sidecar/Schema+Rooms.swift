@@ -7,5 +7,6 @@ extension Schema {
     /// The steps of all rooms, in the order in which they were released.
     public static let current = Schema(migrations: [
         LedgerSchema.version1, BudgetSchema.version2, AlertSchema.version3,
+        AdmissionSchema.version4,
     ])
 }

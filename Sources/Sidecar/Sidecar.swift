@@ -114,10 +114,12 @@ public final class Sidecar: Sendable {
             time: time, recorder: recorder, deliverer: deliverer)
         let reloader = Reloader()
         let path = directory.databasePath
+        let reservations = Self.reservations(budgets, names, ledger, random)
         let services = APIServices(
             intake: intake, otlp: otlp, litellm: LiteLLMReceiver(intake: intake), ledger: ledger,
-            budgets: budgets, deliverer: deliverer,
+            budgets: budgets, reservations: reservations, deliverer: deliverer,
             metrics: metrics, page: page, control: control, time: time,
+            names: names, price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() })
         ledger.start()

@@ -23,6 +23,7 @@ final class BudgetHarness {
         database = try Database(path: ":memory:", mode: .readWrite)
         try database.execute(LedgerSchema.version1)
         try database.execute(BudgetSchema.version2)
+        try database.execute(AdmissionSchema.version4)
         let told = told
         engine = BudgetEngine(
             definitions: definitions, names: names, now: now,

@@ -1,0 +1,256 @@
+internal import Aggregation
+internal import Synchronization
+internal import TimeZones
+internal import Usage
+
+/// One budget's view of a call.
+private struct Candidate {
+    let table: Int
+    /// Nil: this scope has never spent.
+    let scope: Int?
+    let values: LabelKey
+    let limit: NanoUSD
+    let spent: Int64
+    let reserved: Int64
+    let period: Period
+
+    var used: Int64 { spent &+ reserved }
+
+    func part(_ estimate: Int64) -> Int128 {
+        (Int128(used) + Int128(estimate)) * 1_000_000_000 / Int128(max(1, limit.nanos))
+    }
+}
+
+// May a call go ahead? Answered from memory, under the locks of admission and book; nothing is
+// copied but the scopes' few numbers.
+extension BudgetEngine {
+    /// Holds nothing, so that calls that ask at the same time may together pass the limit.
+    ///
+    /// - Parameter isStoreWritable: when false, budgets that say so deny.
+    public func check(
+        _ request: AdmissionRequest, now: Int64, isStoreWritable: Bool = true
+    ) -> AdmissionDecision {
+        admission.withLock { state in
+            book.withLock { book in
+                state.expire(now: now)
+                let candidates = candidates(request, &state, &book, now, creating: false)
+                let decision = decide(
+                    request, candidates, &state, book, now, isStoreWritable: isStoreWritable)
+                return decision
+            }
+        }
+    }
+
+    enum HoldOutcome {
+        case decided(AdmissionDecision)
+        /// There is one of this id, still under way.
+        case known(Reservation)
+        case full
+    }
+
+    /// Decides, and holds the estimate against every matching budget in the same moment.
+    func hold(
+        _ request: AdmissionRequest, id: String, body: [UInt8], expiresAt: Int64, now: Int64
+    ) -> HoldOutcome {
+        admission.withLock { state in
+            book.withLock { book in
+                state.expire(now: now)
+                if let known = state.live[id] { return .known(known) }
+                guard state.live.count < AdmissionState.reservationsMax else { return .full }
+                let candidates = candidates(request, &state, &book, now, creating: true)
+                var decision = decide(request, candidates, &state, book, now, isStoreWritable: true)
+                guard decision.verdict != .deny else { return .decided(decision) }
+                let holds = candidates.compactMap { candidate in
+                    candidate.scope.map { Reservation.Hold(table: candidate.table, scope: $0) }
+                }
+                state.insert(
+                    id,
+                    Reservation(
+                        request: request, body: body, expiresAt: expiresAt, holds: holds,
+                        isPending: true))
+                decision.budget?.reserved += request.estimate
+                return .decided(decision)
+            }
+        }
+    }
+
+    /// The places that a reservation holds against, after a restart or a change of budgets.
+    func holds(
+        of request: AdmissionRequest, _ state: inout AdmissionState, _ book: inout BudgetBook
+    ) -> [Reservation.Hold] {
+        candidates(request, &state, &book, 0, creating: true).compactMap { candidate in
+            candidate.scope.map { Reservation.Hold(table: candidate.table, scope: $0) }
+        }
+    }
+
+    private func candidates(
+        _ request: AdmissionRequest, _ state: inout AdmissionState, _ book: inout BudgetBook,
+        _ now: Int64, creating: Bool
+    ) -> [Candidate] {
+        var candidates: [Candidate] = []
+        let seconds = now / 1_000_000_000
+        for table in state.matchers.indices {
+            let match = state.matchers[table].scope(of: request.event, in: request.rows) {
+                values, limit in
+                creating
+                    ? book.tables[table].scope(values, limit: limit, names: names)
+                    : book.tables[table].scopeNumbers[values]
+            }
+            let current = book.tables[table].current
+            let period =
+                current.contains(seconds)
+                ? current : book.tables[table].definition.period.period(containing: seconds)
+            switch match {
+            case .none: continue
+            case .scope(let number):
+                candidates.append(
+                    Candidate(
+                        table: table, scope: number,
+                        values: book.tables[table].scopes[number].values,
+                        limit: book.tables[table].scopes[number].limit,
+                        spent: book.tables[table].scopes[number].nanos(in: period),
+                        reserved: state.reserved(table, number), period: period))
+            case .refused:
+                // Either no event of this scope has come yet, or the budget is full of scopes and
+                // cannot watch this one.
+                guard book.tables[table].scopes.count < BudgetDefinition.scopesMax,
+                    case .scope(let values, let limit) = state.matchers[table].outcome(
+                        of: request.event, in: request.rows)
+                else { continue }
+                candidates.append(
+                    Candidate(
+                        table: table, scope: nil, values: values, limit: limit, spent: 0,
+                        reserved: 0, period: period))
+            }
+        }
+        return candidates
+    }
+}
+
+// From the candidates to one answer.
+extension BudgetEngine {
+    private func decide(
+        _ request: AdmissionRequest, _ candidates: [Candidate], _ state: inout AdmissionState,
+        _ book: borrowing BudgetBook, _ now: Int64, isStoreWritable: Bool
+    ) -> AdmissionDecision {
+        let estimate = request.estimate.nanos
+        var verdict = AdmissionVerdict.allow
+        var reason = candidates.isEmpty ? AdmissionReason.noBudget : .withinBudget
+        var tightest: Candidate?
+        var isTightestEnforced = false
+        for candidate in candidates {
+            let definition = book.tables[candidate.table].definition
+            let (own, why) = Self.judge(
+                candidate, definition.enforcement, estimate, isStoreWritable: isStoreWritable)
+            let isEnforced = definition.enforcement?.mode == .enforce
+            state.count(definition.name, own, isEnforced: isEnforced)
+            let rank = isEnforced ? own.rank : 0
+            let isWorse = rank > verdict.rank
+            let isTighter =
+                tightest.map { candidate.part(estimate) > $0.part(estimate) } ?? true
+            if isWorse || (rank == verdict.rank && isEnforced && !isTightestEnforced)
+                || (rank == verdict.rank && isEnforced == isTightestEnforced && isTighter)
+            {
+                tightest = candidate
+                isTightestEnforced = isEnforced
+            }
+            if isWorse { (verdict, reason) = (own, why) }
+        }
+        if let pause = state.pause(of: request) {
+            var decision = AdmissionDecision(
+                verdict: .deny, reason: .paused, estimate: request.estimate,
+                budget: tightest.map { view($0, book) })
+            decision.pause = pause
+            decision.retryAfterSeconds = AdmissionDecision.retryPausedSeconds
+            return decision
+        }
+        var decision = AdmissionDecision(
+            verdict: verdict, reason: reason, estimate: request.estimate,
+            budget: tightest.map { view($0, book) })
+        guard let tightest else { return decision }
+        let seconds = now / 1_000_000_000
+        switch verdict {
+        case .allow: break
+        case .throttle: decision.delayMillis = Self.delay(tightest, estimate, now: seconds)
+        case .deny:
+            decision.retryAfterSeconds =
+                reason == .hardLimit
+                ? max(1, tightest.period.end - seconds) : AdmissionDecision.retryReservedSeconds
+        }
+        return decision
+    }
+
+    private static func judge(
+        _ candidate: Candidate, _ enforcement: Enforcement?, _ estimate: Int64,
+        isStoreWritable: Bool
+    ) -> (AdmissionVerdict, AdmissionReason) {
+        guard let enforcement else { return (.allow, .withinBudget) }
+        if !isStoreWritable, enforcement.whenUnsure == .deny { return (.deny, .unsure) }
+        let (limit, denyAt) = (candidate.limit, enforcement.denyAt)
+        let (after, overflow) = candidate.used.addingReportingOverflow(estimate)
+        let isOver =
+            overflow || Enforcement.exceeds(after, denyAt, of: limit)
+            || Enforcement.reaches(candidate.used, denyAt, of: limit)
+        if isOver {
+            let spentAfter = candidate.spent.addingReportingOverflow(estimate)
+            let isSpent =
+                spentAfter.overflow
+                || Enforcement.exceeds(spentAfter.partialValue, denyAt, of: limit)
+                || Enforcement.reaches(candidate.spent, denyAt, of: limit)
+            return (.deny, isSpent ? .hardLimit : .reserved)
+        }
+        return Enforcement.reaches(after, enforcement.throttleAt, of: limit)
+            ? (.throttle, .softLimit) : (.allow, .withinBudget)
+    }
+
+    /// The rest of the budget spread over the rest of the period pays for one call of this size in
+    /// so many milliseconds.
+    private static func delay(_ candidate: Candidate, _ estimate: Int64, now: Int64) -> Int64 {
+        let rest = Int128(candidate.limit.nanos) - Int128(candidate.used)
+        let left = Int128(max(0, candidate.period.end - now)) * 1000
+        guard rest > 0 else { return AdmissionDecision.delayMillisMax }
+        return min(
+            AdmissionDecision.delayMillisMax, Int64(clamping: Int128(estimate) * left / rest))
+    }
+
+    private func view(_ candidate: Candidate, _ book: borrowing BudgetBook) -> AdmissionBudget {
+        let definition = book.tables[candidate.table].definition
+        return AdmissionBudget(
+            name: definition.name,
+            scope: definition.each.enumerated().map { index, dimension in
+                AdmissionBudget.Entry(
+                    dimension: dimension, value: names.text(candidate.values[index]))
+            },
+            limit: candidate.limit, spent: NanoUSD(nanos: candidate.spent),
+            reserved: NanoUSD(nanos: candidate.reserved), period: candidate.period)
+    }
+}
+
+extension AdmissionVerdict {
+    fileprivate var rank: Int {
+        switch self {
+        case .allow: 0
+        case .throttle: 1
+        case .deny: 2
+        }
+    }
+}
+
+extension AdmissionState {
+    fileprivate mutating func count(
+        _ budget: String, _ verdict: AdmissionVerdict, isEnforced: Bool
+    ) {
+        let word = isEnforced || verdict == .allow ? verdict.rawValue : "would_\(verdict.rawValue)"
+        counts[CountKey(budget: budget, decision: word), default: 0] += 1
+    }
+}
+
+extension BudgetScope {
+    /// The spend in a period, without a copy of its states.
+    func nanos(in period: Period) -> Int64 {
+        for index in periods.indices where periods[index].period.start == period.start {
+            return periods[index].spent.nanos
+        }
+        return 0
+    }
+}

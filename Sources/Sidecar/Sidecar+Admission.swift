@@ -1,0 +1,16 @@
+internal import Budgets
+internal import Ledger
+internal import Usage
+
+// What calls that ask first need.
+extension Sidecar {
+    static func reservations(
+        _ budgets: BudgetEngine, _ names: Names, _ ledger: Ledger,
+        _ random: @escaping @Sendable () -> UInt64
+    ) -> Reservations {
+        Reservations(engine: budgets, names: names, time: ledger.time, random: random) {
+            job, completion in
+            ledger.write(job, completion: completion)
+        }
+    }
+}
