@@ -3,7 +3,7 @@ internal import Usage
 internal import Wire
 
 /// Reads an `ExportLogsServiceRequest`: the records that carry the usage of a call.
-/// opentelemetry/proto/logs/v1/logs.proto of https://github.com/open-telemetry/opentelemetry-proto
+/// logs/v1/logs.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct LogReader {
     let traces: TraceReader
     let isOn: Bool

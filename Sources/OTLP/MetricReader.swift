@@ -42,8 +42,7 @@ struct CounterPoint {
 }
 
 /// Reads the counters in an `ExportMetricsServiceRequest`.
-/// opentelemetry/proto/metrics/v1/metrics.proto of
-/// https://github.com/open-telemetry/opentelemetry-proto
+/// metrics/v1/metrics.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct MetricReader {
     let traces: TraceReader
 

@@ -26,8 +26,8 @@ struct ResourceReading {
     var hasCalls = false
 }
 
-/// Reads an `ExportTraceServiceRequest`. opentelemetry/proto/trace/v1/trace.proto of
-/// https://github.com/open-telemetry/opentelemetry-proto
+/// Reads an `ExportTraceServiceRequest`.
+/// trace/v1/trace.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct TraceReader {
     let table: AttributeTable
     let mapping: GenAIMapping

@@ -1,7 +1,7 @@
 // https://protobuf.dev/programming-guides/encoding/
 //
 //     message := (tag value)*        tag := varint (field number << 3 | wire type)
-//     wire type 0: varint    1: eight bytes    2: varint length, then so many bytes    5: four bytes
+//     message := (tag value)*      tag := varint (field number << 3 | wire type)
 //
 // A message is read in place: a field of wire type 2 is a range of the bytes, which is read as a
 // message in turn only by those who want it. Unknown fields cost their tag and nothing else.

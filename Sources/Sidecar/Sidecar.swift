@@ -92,13 +92,7 @@ public final class Sidecar: Sendable {
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
             metrics: metrics)
-        otlp = OTLPReceiver(
-            settings: configuration.otlpReceiver.settings, intake: intake, hash: hash,
-            metrics: metrics, startedNanos: time.unixNanos,
-            isPriced: {
-                pricer.book.find(
-                    provider: $0, model: $1, at: time.unixNanos / 1_000_000_000) != nil
-            })
+        otlp = Self.otlp(configuration, intake, pricer, hash, metrics, time)
         client = HTTPClient(userAgent: "costgauge/\(Version.number)")
         let base = PageLink(configuration.web.externalURL)
         deliverer = Self.deliverer(
