@@ -1,6 +1,5 @@
 // https://protobuf.dev/programming-guides/encoding/
 //
-//     message := (tag value)*        tag := varint (field number << 3 | wire type)
 //     message := (tag value)*      tag := varint (field number << 3 | wire type)
 //
 // A message is read in place: a field of wire type 2 is a range of the bytes, which is read as a
