@@ -2,10 +2,27 @@ internal import Intake
 internal import Usage
 internal import Wire
 
+/// What the price list knows, as far as names are chosen by it.
+public struct PriceLookup: Sendable {
+    let isKnown: @Sendable (_ provider: String, _ model: String) -> Bool
+    let areEqual: @Sendable (_ provider: String, _ model: String, _ other: String) -> Bool
+
+    /// `areEqual`: both models are known and all their rates are the same.
+    public init(
+        isKnown: @escaping @Sendable (_ provider: String, _ model: String) -> Bool,
+        areEqual:
+            @escaping @Sendable (_ provider: String, _ model: String, _ other: String) -> Bool
+    ) {
+        self.isKnown = isKnown
+        self.areEqual = areEqual
+    }
+}
+
 /// Which provider and model a call is booked under, remembered: few sets occur often.
 ///
-/// The response's model is what was run and so what is charged; the request's may be an alias. When
-/// the price list knows only the request's (a deployment's own name came back), that one is taken.
+/// The response's model is what was run and so is charged; the request's is what people know it
+/// by. So the request's is taken where both cost the same, and where the price list knows only it,
+/// because a deployment's own name came back.
 struct ModelChoices {
     struct Choice: Sendable {
         let provider: [UInt8]
@@ -19,7 +36,7 @@ struct ModelChoices {
 
     mutating func choose(
         _ call: Call, _ bytes: Span<UInt8>, _ hash: SeededHash,
-        _ isPriced: (_ provider: String, _ model: String) -> Bool
+        _ prices: PriceLookup
     ) -> Choice {
         var key: UInt64 = 0
         for fact in [Fact.provider, .requestModel, .responseModel] {
@@ -30,36 +47,24 @@ struct ModelChoices {
         }
         if let choice = known[key] { return choice }
         if known.count >= Self.countMax { known.removeAll(keepingCapacity: true) }
-        let choice = Self.choose(call.facts, bytes, isPriced)
+        let choice = Self.choose(call.facts, bytes, prices)
         known[key] = choice
         return choice
     }
 
     private static func choose(
-        _ facts: Facts, _ bytes: Span<UInt8>, _ isPriced: (String, String) -> Bool
+        _ facts: Facts, _ bytes: Span<UInt8>, _ prices: PriceLookup
     ) -> Choice {
         let provider = ProviderName.canonical(facts.text(.provider, bytes) ?? "")
-        let models = [facts.text(.responseModel, bytes), facts.text(.requestModel, bytes)]
-            .compactMap { $0.map { stripped($0, of: provider) } }
+        let request = facts.text(.requestModel, bytes).map { stripped($0, of: provider) }
+        let response = facts.text(.responseModel, bytes).map { stripped($0, of: provider) }
         let model =
-            models.first { isPriced(provider, $0) }
-            ?? models.compactMap { undated($0) }.first { isPriced(provider, $0) }
-            ?? models.first ?? ""
+            if let request, let response {
+                prices.areEqual(provider, request, response)
+                    || prices.isKnown(provider, request) && !prices.isKnown(provider, response)
+                    ? request : response
+            } else { response ?? request ?? "" }
         return Choice(provider: Array(provider.utf8), model: Array(model.utf8))
-    }
-
-    /// `gpt-4o-mini-2024-07-18` and `claude-sonnet-4-5-20250929` without the date of their release;
-    /// nil without one. Lists name the snapshots of a model only where their prices differ.
-    private static func undated(_ model: String) -> String? {
-        let parts = model.split(separator: "-")
-        func digits(_ index: Int, _ count: Int) -> Bool {
-            index >= 0 && parts[index].count == count && parts[index].allSatisfy(\.isNumber)
-        }
-        let last = parts.count - 1
-        let isDashed = digits(last, 2) && digits(last - 1, 2) && digits(last - 2, 4)
-        let cut = digits(last, 8) ? 1 : isDashed ? 3 : 0
-        guard cut > 0, cut < parts.count else { return nil }
-        return parts.dropLast(cut).joined(separator: "-")
     }
 
     /// `openai/gpt-4o` of the provider openai is `gpt-4o`.

@@ -23,21 +23,20 @@ public final class OTLPReceiver: Sendable {
     private let intake: EventIntake
     private let hash: SeededHash
     private let metrics: SelfMetrics
-    private let isPriced: @Sendable (_ provider: String, _ model: String) -> Bool
+    private let prices: PriceLookup
     private let state: Mutex<State>
     private let startedNanos: Int64
 
-    /// `isPriced`: whether the price list knows a model. `startedNanos`: when this process began to
-    /// listen; counters that are older begin with what they show first.
+    /// `startedNanos`: when this process began to listen; counters that are older begin with what
+    /// they show first.
     public init(
         settings: OTLPSettings, intake: EventIntake, hash: SeededHash, metrics: SelfMetrics,
-        startedNanos: Int64,
-        isPriced: @escaping @Sendable (_ provider: String, _ model: String) -> Bool
+        startedNanos: Int64, prices: PriceLookup
     ) {
         self.intake = intake
         self.hash = hash
         self.metrics = metrics
-        self.isPriced = isPriced
+        self.prices = prices
         self.startedNanos = startedNanos
         state = Mutex(
             State(settings: settings, table: AttributeTable(settings.attributes, hash: hash)))
@@ -120,7 +119,7 @@ public final class OTLPReceiver: Sendable {
         _ encoding: OTLPEncoding, _ completion: @escaping @Sendable (OTLPAnswer) -> Void
     ) {
         let choices = state.withLock { state in
-            reading.calls.map { state.models.choose($0, bytes, hash, isPriced) }
+            reading.calls.map { state.models.choose($0, bytes, hash, prices) }
         }
         intake.feed(
             from: .otlp,

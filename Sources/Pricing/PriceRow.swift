@@ -100,3 +100,11 @@ public struct PriceRow: Equatable, Sendable {
         !bands.isEmpty || (self[.input] ?? .zero) > .zero || (self[.output] ?? .zero) > .zero
     }
 }
+
+extension PriceRow {
+    /// A call at standard service costs the same under either name.
+    public func hasPrices(of other: PriceRow) -> Bool {
+        RateKind.allCases.allSatisfy { self[$0] == other[$0] } && bands == other.bands
+            && offPeak == other.offPeak && surcharges == other.surcharges
+    }
+}

@@ -1,26 +1,10 @@
+internal import Usage
+
 /// The spellings of providers. The others are those of the OpenTelemetry GenAI conventions, LiteLLM
 /// and the Vercel AI SDK.
 enum ProviderNames {
     /// One spelling per provider; an unknown one stays as it is. Takes lower case.
-    static func canonical(_ provider: String) -> String {
-        if provider.hasPrefix("vertex_ai") { return "vertex_ai" }
-        if provider.hasPrefix("fireworks_ai") { return "fireworks_ai" }
-        return switch provider {
-        case "azure.ai.openai", "az.ai.openai", "azure_openai", "azure_text": "azure"
-        case "azure.ai.inference", "az.ai.inference": "azure_ai"
-        case "aws.bedrock", "amazon-bedrock", "aws_bedrock", "bedrock_converse": "bedrock"
-        case "gcp.gemini", "google", "google.generative-ai", "gcp.gen_ai": "gemini"
-        case "gcp.vertex_ai", "google.vertex", "vertexai", "vertex": "vertex_ai"
-        case "mistral_ai", "mistralai": "mistral"
-        case "x_ai", "x.ai": "xai"
-        case "cohere_chat": "cohere"
-        case "text-completion-openai": "openai"
-        case "text-completion-codestral": "codestral"
-        case "ibm.watsonx.ai": "watsonx"
-        case "moonshot_ai": "moonshot"
-        default: provider
-        }
-    }
+    static func canonical(_ provider: String) -> String { ProviderName.canonical(provider) }
 
     /// The part of a model's name before its first slash, as a provider; empty without one.
     static func leading(of name: String) -> String {

@@ -16,23 +16,28 @@ public enum ProviderName {
     }
 
     private static func known(_ name: String) -> String? {
-        switch name {
-        case "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "az.ai.inference",
-            "azure_openai", "azure-openai", "azure_ai", "azureopenai", "azure":
+        if name.hasPrefix("vertex_ai") { return "vertex_ai" }
+        if name.hasPrefix("fireworks_ai") { return "fireworks_ai" }
+        return switch name {
+        case "azure.ai.openai", "az.ai.openai", "azure_openai", "azure-openai", "azureopenai",
+            "azure_text", "azure":
             "azure"
+        case "azure.ai.inference", "az.ai.inference": "azure_ai"
         case "aws.bedrock", "amazon-bedrock", "aws_bedrock", "bedrock_converse", "aws", "amazon":
             "bedrock"
         case "gcp.gemini", "google", "google.generative-ai", "gcp.gen_ai", "google_genai",
             "google_generativeai":
             "gemini"
-        case "gcp.vertex_ai", "google.vertex", "google.vertex.chat", "vertexai", "vertex_ai_beta",
-            "google_vertexai", "vertex":
+        case "gcp.vertex_ai", "google.vertex", "google.vertex.chat", "vertexai", "vertex",
+            "google_vertexai":
             "vertex_ai"
         case "mistral_ai", "mistralai": "mistral"
         case "x_ai", "x.ai": "xai"
         case "cohere_chat": "cohere"
-        case "moonshot_ai", "moonshotai": "moonshot"
+        case "text-completion-openai": "openai"
+        case "text-completion-codestral": "codestral"
         case "ibm.watsonx.ai": "watsonx"
+        case "moonshot_ai", "moonshotai": "moonshot"
         default: nil
         }
     }

@@ -15,10 +15,10 @@ private let claudeCost = "0.001518"
 
 private func chat(
     _ request: String = "", cached: UInt32 = 64, reasoning: UInt32 = 20, cost: String = chatCost,
-    operation: String = "chat"
+    model: String = "gpt-4o-mini"
 ) -> Booked {
     Booked(
-        feature: "checkout-bot", operation: operation, provider: "openai", model: "gpt-4o-mini",
+        feature: "checkout-bot", operation: "chat", provider: "openai", model: model,
         input: 120, cached: cached, output: 45, reasoning: reasoning, cost: cost, request: request)
 }
 
@@ -29,7 +29,7 @@ private let embedding = Booked(
 private func claude(_ request: String) -> Booked {
     Booked(
         feature: "checkout-bot", operation: "chat", provider: "anthropic",
-        model: "claude-sonnet-4-5-20250929", input: 1156, cached: 1000, written: 100, output: 45,
+        model: "claude-sonnet-4-5", input: 1156, cached: 1000, written: 100, output: 45,
         cost: claudeCost, request: request)
 }
 
@@ -61,7 +61,14 @@ private func claude(_ request: String) -> Booked {
                 chat("resp_fixture0004"),
             ]
         ),
-        ("traces-openinference-openai.pb", [chat(), chat(), embedding, chat()]),
+        // It names the model that answered, and no other.
+        (
+            "traces-openinference-openai.pb",
+            [
+                chat(model: "gpt-4o-mini-2024-07-18"), chat(model: "gpt-4o-mini-2024-07-18"),
+                embedding, chat(model: "gpt-4o-mini-2024-07-18"),
+            ]
+        ),
         (
             "traces-openlit-openai-anthropic.pb",
             [
@@ -83,7 +90,8 @@ private func claude(_ request: String) -> Booked {
             [
                 Booked(
                     feature: "unknown_service:python", operation: "chat", provider: "openai",
-                    model: "gpt-4o-mini", input: 120, cached: 64, output: 45, reasoning: 20,
+                    model: "gpt-4o-mini-2024-07-18", input: 120, cached: 64, output: 45,
+                    reasoning: 20,
                     cost: chatCost)
             ]
         ),

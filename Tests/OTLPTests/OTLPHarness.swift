@@ -84,16 +84,25 @@ struct OTLPHarness {
     init(_ settings: OTLPSettings = OTLPSettings()) {
         let pricer = Pricer(book: BuiltInPrices.book(), names: names)
         let hash = SeededHash(seed: 5)
+        @Sendable func row(_ provider: String, _ model: String) -> PriceRow? {
+            pricer.book.find(provider: provider, model: model, at: 1_795_218_400).map {
+                pricer.book.rows[$0.row]
+            }
+        }
         let intake = EventIntake(
             settings: IntakeSettings(defaultTenant: "default"), names: names, hash: hash,
             time: time, sink: sink, price: { pricer.price(&$0, $1) }, metrics: metrics)
         receiver = OTLPReceiver(
             settings: settings, intake: intake, hash: hash, metrics: metrics,
             startedNanos: time.unixNanos,
-            isPriced: { [time] in
-                pricer.book.find(
-                    provider: $0, model: $1, at: time.unixNanos / 1_000_000_000) != nil
-            })
+            prices: PriceLookup(
+                isKnown: { row($0, $1) != nil },
+                areEqual: { provider, model, other in
+                    guard let left = row(provider, model), let right = row(provider, other) else {
+                        return false
+                    }
+                    return left.hasPrices(of: right)
+                }))
         // The fixtures were sent half a day after the manual clock starts.
         time.advance(seconds: 86_400)
     }
