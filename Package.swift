@@ -79,6 +79,7 @@ let package = Package(
         room("LiteLLM", ["Intake", "JSON", "Usage", "Wire"]),
         .target(name: "PriceData", exclude: ["prices.json"]),
         room("Pricing", ["JSON", "PriceData", "TimeZones", "Usage", "Wire"]),
+        room("PriceFiles", ["Pricing", "Usage", "Wire", "YAML"]),
         room(
             "Ledger",
             [
@@ -119,7 +120,7 @@ let package = Package(
             "Configuration",
             [
                 "Aggregation", "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging",
-                "OTLP", "Store", "TimeZones", "Usage", "Wire", "YAML",
+                "OTLP", "Pricing", "Store", "TimeZones", "Usage", "Wire", "YAML",
             ]),
         room(
             "Sidecar",
@@ -127,8 +128,8 @@ let package = Package(
                 "API", "Alerts", "Budgets", "Configuration", "Crypto", "Delivery", "Exposition",
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
-                "LiteLLM", "Logging", "OTLP", "Pricing", "SQLite", "SelfMetrics", "Store",
-                "Threading", "Usage",
+                "LiteLLM", "Logging", "OTLP", "PriceFiles", "Pricing", "SQLite", "SelfMetrics",
+                "Store", "Threading", "Usage",
                 "Wire", "YAML",
             ]),
         room("Demo", ["Usage", "Wire"]),
@@ -136,8 +137,8 @@ let package = Package(
             name: "costgauge",
             dependencies: [
                 "Alerts", "Anomalies", "Budgets", "Configuration", "Delivery", "Demo", "HTTPClient",
-                "HTTPServer", "JSON", "Ledger", "Logging", "Pricing", "SQLite", "Sidecar", "Store",
-                "Threading", "Usage", "Wire",
+                "HTTPServer", "JSON", "Ledger", "Logging", "PriceFiles", "Pricing", "SQLite", "Sidecar",
+                "Store", "Threading", "Usage", "Wire",
             ],
             swiftSettings: strict),
 
@@ -167,6 +168,7 @@ let package = Package(
             "LiteLLM", ["Intake", "Pricing", "SelfMetrics", "Usage", "Wire"],
             exclude: ["Fixtures"]),
         test("Pricing", ["JSON", "Usage", "Wire"], exclude: ["Fixtures"]),
+        test("PriceFiles", ["Pricing", "Usage"]),
         test(
             "Budgets",
             ["Aggregation", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage", "Wire"]),
@@ -188,7 +190,8 @@ let package = Package(
         test(
             "Configuration",
             [
-                "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging", "TimeZones",
+                "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging", "Pricing",
+                "TimeZones",
                 "Usage",
                 "YAML",
             ],

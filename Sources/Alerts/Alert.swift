@@ -5,6 +5,7 @@ internal import Wire
 public enum AlertKind: String, CaseIterable, Sendable {
     case budgetThreshold = "budget_threshold"
     case budgetBurn = "budget_burn"
+    case unpricedModel = "unpriced_model"
     case deliveryFailed = "delivery_failed"
     case test
 }

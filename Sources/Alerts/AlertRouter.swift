@@ -1,4 +1,4 @@
-public import Budgets
+internal import Budgets
 public import Usage
 
 /// What routing needs to know of a receiver; how to reach it is Delivery's matter.

@@ -2,6 +2,7 @@ internal import Aggregation
 public import HTTPServer
 public import Ledger
 public import Logging
+public import Pricing
 public import Store
 internal import Usage
 internal import YAML
@@ -38,6 +39,7 @@ public struct Configuration: Equatable, Sendable {
     public var ledger = LedgerSettings()
     public var budgets = Configuration.defaultBudgets
     public var alerts = AlertSettings()
+    public var pricing = PricingSettings()
     /// `_created` samples in OpenMetrics.
     public var writesCreated = false
     public var logLevel = LogLevel.info
@@ -97,6 +99,7 @@ extension Configuration {
         readMetrics(&map, &configuration)
         configuration.budgets = readBudgets(&map)
         configuration.alerts = readAlerts(&map)
+        configuration.pricing = readPricing(&map)
         var log = map.map("log")
         configuration.logLevel = log.word("level", default: configuration.logLevel)
         configuration.logFormat = log.word("format", default: configuration.logFormat)

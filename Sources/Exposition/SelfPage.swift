@@ -18,6 +18,8 @@ public struct SelfReadings: Sendable {
     /// From the youngest committed event's time of arrival to now; nil without events.
     public var ingestLagNanos: Int64?
     public var catalogueModels = 0
+    /// The last reading of the price files took effect.
+    public var catalogueIsCurrent = true
     public var catalogueSeconds: Int64 = 0
     public var alerts = AlertReadings()
 
@@ -136,6 +138,10 @@ struct SelfPage {
                 "costgauge_pricing_catalogue_timestamp_seconds", .gauge, unit: "seconds",
                 "When the price list was gathered."))
         page.sample(integer: readings.catalogueSeconds)
+        gauge(
+            "costgauge_pricing_catalogue_last_reload_successful",
+            "1 when the last reading of the price files took effect.",
+            readings.catalogueIsCurrent ? 1 : 0, &page)
         gauge(
             "costgauge_config_last_reload_successful", "1 when the last reload took effect.",
             metrics.isConfigCurrent ? 1 : 0, &page)

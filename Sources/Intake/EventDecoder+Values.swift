@@ -150,6 +150,21 @@ extension EventDecoder {
             "must be one of \(Word.words.joined(separator: ", ")); got \(excerpt(document, token))")
     }
 
+    /// Words of providers that name no priced tier mean the standard one.
+    func tier(
+        _ document: borrowing JSONDocument, _ token: Int
+    ) throws(EventFault) -> ServiceTier {
+        guard let text = document.string(token) else {
+            throw wrongType(.serviceTier, document, token, "a string")
+        }
+        guard text.length <= Limits.textBytes else { throw tooLong(.serviceTier, text.length) }
+        return document.withBytes(text.offset..<text.offset &+ text.length) { bytes in
+            var copy: [UInt8] = []
+            copy.append(copying: bytes)
+            return ServiceTier(spelling: copy.text)
+        }
+    }
+
     private func decimal(
         _ document: borrowing JSONDocument, _ token: Int, scale: Int
     ) -> FixedPoint.Reading {

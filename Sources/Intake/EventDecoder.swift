@@ -143,6 +143,11 @@ extension EventDecoder {
                 throw wrongType(field, document, token, "true or false")
             }
             decoded.event.isComplete = value
+        case .serviceTier:
+            decoded.event.serviceTier = try tier(document, token)
+        case .cacheWriteHourTokens:
+            decoded.event.cacheWriteHour = try count(field, document, token)
+        case .webSearches: decoded.event.webSearches = try count(field, document, token)
         case .tags: break
         }
     }

@@ -7,6 +7,7 @@ enum EventField: UInt8, CaseIterable {
     case inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens
     case audioInputTokens, audioOutputTokens, textInputChars, textOutputChars
     case costUSD, durationMillis, usageComplete, seconds, vcpu, gib
+    case serviceTier, cacheWriteHourTokens, webSearches
 
     var name: String {
         switch self {
@@ -22,6 +23,9 @@ enum EventField: UInt8, CaseIterable {
         case .costUSD: "cost_usd"
         case .durationMillis: "duration_ms"
         case .usageComplete: "usage_complete"
+        case .serviceTier: "service_tier"
+        case .cacheWriteHourTokens: "cache_write_1h_tokens"
+        case .webSearches: "web_searches"
         default: "\(self)"
         }
     }

@@ -77,6 +77,12 @@ struct ReadSession {
         }
         try checkQuantity(decoded)
         try checkTokens(decoded.event.tokens)
+        if decoded.event.cacheWriteHour > decoded.event.tokens.cacheWrite {
+            throw .field(
+                .cacheWriteHourTokens, .inconsistent,
+                "(\(decoded.event.cacheWriteHour)) is part of cache_write_tokens "
+                    + "(\(decoded.event.tokens.cacheWrite)) and exceeds it")
+        }
         decoded.event.received = now
         if !decoded.has(.timestamp) {
             decoded.event.timestamp = now

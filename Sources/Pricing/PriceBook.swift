@@ -87,7 +87,10 @@ public struct PriceBook: Sendable {
     ) -> Found? {
         if provider.isEmpty {
             if let row = row(key: model, provider: nil, at: time) {
-                return Found(row: row, match: NameMatch(key: model, rule: .exact))
+                // Its provider may have a row of a later list under its full name.
+                return search(
+                    provider: rows[row].provider, model: model, region: region, at: time)
+                    ?? Found(row: row, match: NameMatch(key: model, rule: .exact))
             }
             let leading = ProviderNames.leading(of: model)
             if !leading.isEmpty,
@@ -104,6 +107,11 @@ public struct PriceBook: Sendable {
             }
         }
         return nil
+    }
+
+    /// The user's own rates of a resource.
+    func row(resource: String, at time: Int64) -> Int? {
+        row(key: PriceRow.resourceKey(resource), provider: nil, at: time)
     }
 
     private func row(key: String, provider: String?, at time: Int64) -> Int? {

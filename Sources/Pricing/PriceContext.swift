@@ -1,3 +1,5 @@
+public import Usage
+
 /// What a price depends on besides the model and its tokens.
 public struct PriceContext: Equatable, Sendable {
     public var tier = ServiceTier.standard
@@ -17,10 +19,10 @@ public struct PriceContext: Equatable, Sendable {
     /// The served tier counts when it names a priced one or says plainly that it was the standard
     /// one; otherwise the tier that was asked for.
     public static func tier(requested: String, served: String) -> ServiceTier {
-        let tier = ServiceTier(word: served)
+        let tier = ServiceTier(spelling: served)
         if tier != .standard { return tier }
         return ["default", "standard"].contains(served.lowercased())
-            ? .standard : ServiceTier(word: requested)
+            ? .standard : ServiceTier(spelling: requested)
     }
 
     func applies(_ cause: PriceRow.Surcharge.Cause) -> Bool {

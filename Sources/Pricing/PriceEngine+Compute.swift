@@ -1,30 +1,35 @@
 public import Usage
 
 extension PriceEngine {
-    /// The cost of a sandbox: (vCPU x rate + GiB x rate) x seconds. Without any size, that of the
-    /// row's default one. Nil when the row prices no sandboxes.
+    /// The cost of machine time: (vCPU x rate + GiB x rate + rate) x seconds. Without any size,
+    /// that of the row's default one. Nil when the row prices no machine time.
     public static func computeCost(
         _ row: PriceRow, micros: Int64, vcpuMilli: UInt32, gibMilli: UInt32
     ) -> NanoUSD? {
-        guard let vcpuSecond = row[.vcpuSecond], let gibSecond = row[.gibSecond], micros >= 0
-        else { return nil }
         let hasSize = vcpuMilli > 0 || gibMilli > 0
         let vcpu = hasSize ? vcpuMilli : row.defaultVCPUMilli
         let gib = hasSize ? gibMilli : row.defaultGiBMilli
-        // Microseconds times thousandths: 1e9 parts of one vCPU-second.
-        guard
-            let vcpuCost = vcpuSecond.scaled(
-                by: Int128(micros) * Int128(vcpu), over: 1_000_000_000),
-            let gibCost = gibSecond.scaled(by: Int128(micros) * Int128(gib), over: 1_000_000_000),
-            let total = ExactUSD.sum(vcpuCost, gibCost)
-        else { return nil }
-        return total.rounded
+        var total: ExactUSD?
+        // Microseconds times thousandths: 1e9 parts of one second of a whole.
+        for (kind, milli) in [
+            (RateKind.vcpuSecond, vcpu), (.gibSecond, gib), (.runningSecond, 1000),
+        ] {
+            guard micros >= 0, let rate = row[kind] else { continue }
+            guard
+                let part = rate.scaled(
+                    by: Int128(micros) * Int128(milli), over: 1_000_000_000),
+                let sum = ExactUSD.sum(total ?? .zero, part)
+            else { return nil }
+            total = sum
+        }
+        return total?.rounded
     }
 }
 
 extension PriceBook {
     /// The row of a sandbox by its resource: `e2b.standard` is what E2B sells.
     func computeRow(provider: String, resource: String, at unixSeconds: Int64) -> Int? {
+        if let own = row(resource: resource, at: unixSeconds) { return own }
         let parts = resource.lowercased().split(separator: ".", maxSplits: 1)
         let owner =
             provider.isEmpty

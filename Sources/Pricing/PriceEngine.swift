@@ -141,22 +141,16 @@ private struct Draft {
     mutating func addTools() throws(Unpriced) {
         let searches = usage.units.webSearches
         guard searches > 0 else { return }
-        // Perplexity bills each search at the smallest context, as part of the answer.
-        let isPerplexity = row.provider == "perplexity"
-        let price = isPerplexity ? row.searchLow : row.searchMedium ?? row.searchLow
-        guard let price else {
+        guard let price = row.searchPrice else {
             bill.flags.append("web_search_without_price")
             return
         }
-        // Gemini before version 3 bills the prompt that searched, not each search.
-        let isPerPrompt =
-            !row.isSearchPerQuery && (row.provider == "gemini" || row.provider == "vertex_ai")
-            && row.key.contains("gemini")
         let rate = ResolvedRate(
-            usd: price, rule: isPerPrompt ? "web search, per prompt" : "web search, each")
+            usd: price.usd,
+            rule: price.isPerPrompt ? "web search, per prompt" : "web search, each")
         try add(
-            .webSearch, nanos: Int128(isPerPrompt ? 1 : searches) * 1_000_000_000, rate,
-            as: isPerplexity ? .completion : .tools)
+            .webSearch, nanos: Int128(price.isPerPrompt ? 1 : searches) * 1_000_000_000, rate,
+            as: row.provider == "perplexity" ? .completion : .tools)
     }
 
     /// A model that is billed by a unit of which the call reports none is not free, and a unit that

@@ -91,8 +91,23 @@ public struct PriceRow: Equatable, Sendable {
         return String(key[key.index(after: slash)...])
     }
 
+    /// The one spelling of a provider that rows use.
+    public static func canonicalProvider(_ name: String) -> String {
+        ProviderNames.canonical(name.lowercased())
+    }
+
     public func isValid(at unixSeconds: Int64) -> Bool {
         unixSeconds >= validFrom && unixSeconds < validTo
+    }
+
+    /// What a web search costs, and whether it is billed once per prompt that searched. Perplexity
+    /// bills each at the smallest context, Gemini before version 3 the prompt.
+    var searchPrice: (usd: ExactUSD, isPerPrompt: Bool)? {
+        guard let usd = provider == "perplexity" ? searchLow : searchMedium ?? searchLow else {
+            return nil
+        }
+        let isGoogle = provider == "gemini" || provider == "vertex_ai"
+        return (usd, !isSearchPerQuery && isGoogle && key.contains("gemini"))
     }
 
     /// Prices some token at all; such models are never billed by the running time of a request.

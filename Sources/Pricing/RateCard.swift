@@ -7,13 +7,23 @@ public struct RateCard: BitwiseCopyable, Sendable {
     private var units = InlineArray<16, Int128>(repeating: 0)
     /// One bit per kind that has a rate.
     private var known: UInt32 = 0
+    /// Of a web search; billed once per prompt that searched, or each.
+    private var search: Int128 = 0
+    private var hasSearch = false
+    private var isSearchPerPrompt = false
 
-    init(_ resolver: RateResolver) {
+    /// `discount` is what is left to pay.
+    init(_ resolver: RateResolver, discount: Factor = .one) {
+        if let price = resolver.row.searchPrice {
+            search = price.usd.units
+            hasSearch = true
+            isSearchPerPrompt = price.isPerPrompt
+        }
         for kind in RateKind.allCases where kind.isToken {
             guard var usd = resolver.rate(kind)?.usd else { continue }
             var isInRange = true
-            for surcharge in resolver.surcharges {
-                guard let next = usd.times(surcharge.factor) else {
+            for factor in resolver.surcharges.map(\.factor) + [discount] {
+                guard let next = usd.times(factor) else {
                     isInRange = false
                     break
                 }
@@ -34,14 +44,21 @@ public struct RateCard: BitwiseCopyable, Sendable {
         return true
     }
 
-    /// The exact cost of an event's tokens; nil when there is no rate for one of their kinds.
+    /// The exact cost of what an event used; nil when there is no rate for something of it.
     @inline(__always)
-    func cost(_ tokens: TokenCounts) -> ExactUSD? {
+    func cost(_ event: CostEvent) -> ExactUSD? {
+        let tokens = event.tokens
+        let hour = min(event.cacheWriteHour, tokens.cacheWrite)
         var sum: Int128 = 0
+        if event.webSearches > 0 {
+            guard hasSearch else { return nil }
+            sum = search &* Int128(isSearchPerPrompt ? 1 : event.webSearches)
+        }
         let isPriced =
             add(tokens.disjoint(.input), .input, &sum)
             && add(tokens.disjoint(.cachedInput), .cachedInput, &sum)
-            && add(tokens.disjoint(.cacheWrite), .cacheWrite, &sum)
+            && add(tokens.cacheWrite &- hour, .cacheWrite, &sum)
+            && add(hour, .cacheWriteHour, &sum)
             && add(tokens.disjoint(.audioInput), .audioInput, &sum)
             && add(tokens.disjoint(.output), .output, &sum)
             && add(tokens.disjoint(.reasoning), .reasoning, &sum)

@@ -1,3 +1,5 @@
+public import Usage
+
 /// What a rate is for. The token kinds come first and are disjoint: no token is of two kinds.
 public enum RateKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     // Tokens of the prompt.
@@ -62,22 +64,7 @@ public enum RateKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     }
 }
 
-/// The quality of service that a price is for.
-public enum ServiceTier: UInt8, CaseIterable, Sendable, BitwiseCopyable {
-    case standard, flex, balanced, priority, ultrafast, batch
-
-    /// Nil for words that name no priced tier; those mean the standard price. Case does not matter.
-    public init(word: String) {
-        switch word.lowercased() {
-        case "flex": self = .flex
-        case "balanced": self = .balanced
-        case "priority", "fast": self = .priority
-        case "ultrafast": self = .ultrafast
-        case "batch", "batches": self = .batch
-        default: self = .standard
-        }
-    }
-
+extension ServiceTier {
     /// How the keys of a price file end.
     var suffix: String {
         switch self {
@@ -86,8 +73,6 @@ public enum ServiceTier: UInt8, CaseIterable, Sendable, BitwiseCopyable {
         default: "_\(self)"
         }
     }
-
-    public var word: String { "\(self)" }
 }
 
 /// One price field of a model: its kind, the tier of service, and the prompt length above which it

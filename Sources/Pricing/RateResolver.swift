@@ -1,3 +1,5 @@
+internal import Usage
+
 /// A rate for one kind and where in the row it comes from.
 public struct ResolvedRate: Equatable, Sendable {
     public var usd: ExactUSD

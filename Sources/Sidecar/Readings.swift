@@ -10,7 +10,7 @@ internal import Usage
 struct Readings: Sendable {
     let ledger: Ledger
     let databasePath: String
-    let pricer: Pricer
+    let prices: Prices
     let names: Names
     let time: any TimeSource
     let recorder: AlertRecorder
@@ -33,8 +33,9 @@ struct Readings: Sendable {
         let now = time.unixNanos
         readings.clockSkewNanos = max(0, lastReceived - now)
         readings.ingestLagNanos = lastReceived == 0 ? nil : max(0, now - lastReceived)
-        let book = pricer.book
-        readings.catalogueModels = book.rows.count
+        let book = prices.pricer.book
+        readings.catalogueIsCurrent = prices.isCurrent
+        readings.catalogueModels = book.modelCount
         readings.catalogueSeconds = book.timestamp
         readings.alerts.raised = recorder.totals
         readings.alerts.delivery = deliverer.readings

@@ -26,6 +26,10 @@ extension Sidecar {
             }
             return error.description
         }
+        if let fault = prices.reload(new.pricing) {
+            metrics.note(configIsCurrent: false, unixSeconds: 0)
+            return fault
+        }
         if let fault = redefine(new.budgets) { return fault }
         recorder.configure(new.alerts.router)
         deliverer.configure(new.alerts.receivers)

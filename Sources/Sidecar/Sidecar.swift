@@ -42,6 +42,7 @@ public final class Sidecar: Sendable {
     let ledger: Ledger
     let intake: EventIntake
     let otlp: OTLPReceiver
+    let prices: Prices
     let budgets: BudgetEngine
     let recorder: AlertRecorder
     let deliverer: Deliverer
@@ -84,10 +85,12 @@ public final class Sidecar: Sendable {
             try recorder.record(events, in: database, now: now)
         }
         self.recorder = recorder
+        prices = try Prices(
+            settings: configuration.pricing, stored: [], names: names, time: time, log: log)
+        let pricer = prices.pricer
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
-            participants: [budgets, recorder])
-        let pricer = Pricer(book: BuiltInPrices.book(), names: names)
+            participants: [budgets, UnpricedAlerts(names: names, recorder: recorder), recorder])
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
@@ -104,7 +107,7 @@ public final class Sidecar: Sendable {
             labels: configuration.ledger.labels, names: names,
             writesCreated: configuration.writesCreated)
         let readings = Readings(
-            ledger: ledger, databasePath: directory.databasePath, pricer: pricer, names: names,
+            ledger: ledger, databasePath: directory.databasePath, prices: prices, names: names,
             time: time, recorder: recorder, deliverer: deliverer)
         let reloader = Reloader()
         let path = directory.databasePath

@@ -116,8 +116,13 @@ public struct CostEvent: BitwiseCopyable, Sendable {
     public var vcpuMilli: UInt32 = 0
     public var gibMilli: UInt32 = 0
 
+    /// Of `tokens.cacheWrite`: kept for an hour, which costs more than five minutes.
+    public var cacheWriteHour: UInt32 = 0
+    /// Made by the provider and billed beside the tokens.
+    public var webSearches: UInt32 = 0
+
     /// `Status`, `Stage` and `CostSource` packed for one column: bits 0-3, 4-7, 8-11; bit 12:
-    /// incomplete; bit 13: observed.
+    /// incomplete; bit 13: observed; 14-16: `ServiceTier`; 17: an adjustment.
     public var facts: UInt32 = 0
     public var flags: Flags = []
 
@@ -149,6 +154,11 @@ extension CostEvent {
     @inlinable public var isObserved: Bool {
         get { facts & (1 << 13) != 0 }
         set { facts = newValue ? facts | (1 << 13) : facts & ~(1 << 13) }
+    }
+
+    @inlinable public var serviceTier: ServiceTier {
+        get { ServiceTier(rawValue: UInt8(facts >> 14 & 7)) ?? .standard }
+        set { facts = facts & ~(7 << 14) | UInt32(newValue.rawValue) << 14 }
     }
 
     @inlinable public var isDuplicate: Bool { flags.contains(.duplicate) }

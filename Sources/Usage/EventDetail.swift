@@ -8,6 +8,7 @@ public enum EventDetail {
         event.resource != 0 || event.computeMicros != 0 || event.vcpuMilli != 0
             || event.gibMilli != 0 || event.tokens.audioInput != 0 || event.tokens.audioOutput != 0
             || event.textInputChars != 0 || event.textOutputChars != 0
+            || event.cacheWriteHour != 0 || event.webSearches != 0
             || !event.reservation.isEmpty
     }
 
@@ -32,6 +33,8 @@ public enum EventDetail {
         add("audio_output_tokens", number: Int64(event.tokens.audioOutput))
         add("text_input_chars", number: Int64(event.textInputChars))
         add("text_output_chars", number: Int64(event.textOutputChars))
+        add("cache_write_1h_tokens", number: Int64(event.cacheWriteHour))
+        add("web_searches", number: Int64(event.webSearches))
         add("seconds", number: event.computeMicros, scale: 6)
         add("vcpu", number: Int64(event.vcpuMilli), scale: 3)
         add("gib", number: Int64(event.gibMilli), scale: 3)
@@ -71,6 +74,8 @@ public enum EventDetail {
         event.tokens.audioOutput = UInt32(clamping: number("audio_output_tokens"))
         event.textInputChars = UInt32(clamping: number("text_input_chars"))
         event.textOutputChars = UInt32(clamping: number("text_output_chars"))
+        event.cacheWriteHour = UInt32(clamping: number("cache_write_1h_tokens"))
+        event.webSearches = UInt32(clamping: number("web_searches"))
         event.computeMicros = number("seconds", scale: 6)
         event.vcpuMilli = UInt32(clamping: number("vcpu", scale: 3))
         event.gibMilli = UInt32(clamping: number("gib", scale: 3))

@@ -1,4 +1,7 @@
 internal import Configuration
+internal import PriceFiles
+internal import Pricing
+internal import Sidecar
 
 enum CheckConfigCommand: Command {
     static let name = "check-config"
@@ -16,6 +19,15 @@ enum CheckConfigCommand: Command {
                 try ConfigurationSource.contents(of: file), file: file,
                 environment: environmentVariables(), secretFiles: .system)
             for warning in configuration.warnings { printError("warning: \(warning)\n") }
+            let faults = PriceCatalogue.load(
+                configuration.pricing, now: 0, read: PriceFileReader.read
+            ).faults
+            for fault in faults {
+                printError("\(fault.isWarning ? "warning: " : "")\(fault.description)\n")
+            }
+            guard configuration.pricing.isLenient || faults.allSatisfy(\.isWarning) else {
+                return 2
+            }
             printOutput("\(file): good\n")
             return 0
         } catch {

@@ -99,7 +99,7 @@ enum PriceCommand: Command {
             }
             call.context.time = time
         }
-        if let tier = arguments["service-tier"] { call.context.tier = ServiceTier(word: tier) }
+        if let tier = arguments["service-tier"] { call.context.tier = ServiceTier(spelling: tier) }
         if let region = arguments["region"] {
             call.context.residency = region
             call.context.location = region

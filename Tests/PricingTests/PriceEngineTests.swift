@@ -225,21 +225,25 @@ import Usage
         for index in 0..<4000 {
             let row = Self.rows[index % Self.rows.count]
             var usage = draw(&random, max: 400_000)
-            usage.cacheWriteHour = 0
             var context = PriceContext()
             context.tier = ServiceTier.allCases[index % ServiceTier.allCases.count]
             context.time = Int64.random(in: 1_795_000_000...1_795_700_000, using: &random)
-            var tokens = TokenCounts()
-            tokens.input = UInt32(usage.prompt)
-            tokens.cachedInput = UInt32(usage.cached)
-            tokens.cacheWrite = UInt32(usage.cacheWrite)
-            tokens.audioInput = UInt32(usage.audioInput)
-            tokens.output = UInt32(usage.completion)
-            tokens.reasoning = UInt32(usage.reasoning)
+            var event = CostEvent()
+            event.tokens.input = UInt32(usage.prompt)
+            event.tokens.cachedInput = UInt32(usage.cached)
+            event.tokens.cacheWrite = UInt32(usage.cacheWrite)
+            event.cacheWriteHour = UInt32(usage.cacheWriteHour)
+            event.tokens.audioInput = UInt32(usage.audioInput)
+            event.tokens.output = UInt32(usage.completion)
+            event.tokens.reasoning = UInt32(usage.reasoning)
+            if row.searchPrice != nil {
+                usage.units.webSearches = UInt64.random(in: 0...3, using: &random)
+                event.webSearches = UInt32(usage.units.webSearches)
+            }
             let card = RateCard(RateResolver(row: row, prompt: usage.prompt, context: context))
             let bill = cost(usage, row, context)
             if bill != nil { tried += 1 }
-            #expect(card.cost(tokens) == bill, "\(row.key)")
+            #expect(card.cost(event) == bill, "\(row.key)")
         }
         #expect(tried > 3000)
     }

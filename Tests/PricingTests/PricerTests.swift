@@ -128,13 +128,19 @@ import Wire
         var rows = EventRows()
         rows.events = [event("openai", "m", input: 1), event("openai", "m", input: 1)]
         pricer.price(&rows, 0..<1)
-        pricer.replace(book: Vectors.book([Vectors.row(#""input_cost_per_token":1e-6"#)]))
+        pricer.replace(
+            book: Vectors.book([Vectors.row(#""input_cost_per_token":1e-6"#)]),
+            policy: PricingPolicy())
         pricer.price(&rows, 1..<2)
         #expect(rows.events.map(\.amount) == [nil, NanoUSD(nanos: 1000)])
     }
 }
 
 @Suite struct PlanCacheTests {
+    private func key(_ model: Int) -> PlanKey {
+        PlanKey(provider: 1, model: NameID(model), tenant: 0)
+    }
+
     private func plan(_ from: Int64, _ to: Int64) -> PricePlan {
         var plan = PricePlan()
         plan.from = from
@@ -144,26 +150,26 @@ import Wire
 
     @Test func `a plan is found by its key, time, prompt and tier`() {
         var cache = PlanCache()
-        let first = cache.insert(7, plan(0, 10), nil)
-        let second = cache.insert(7, plan(10, 20), nil)
-        #expect(cache.find(7, 9, 1, .standard) == first)
-        #expect(cache.find(7, 10, 1, .standard) == second)
-        #expect(cache.find(7, 20, 1, .standard) == nil)
-        #expect(cache.find(7, 10, 1, .flex) == nil)
-        #expect(cache.find(8, 9, 1, .standard) == nil)
+        let first = cache.insert(key(7), plan(0, 10), nil)
+        let second = cache.insert(key(7), plan(10, 20), nil)
+        #expect(cache.find(key(7), 9, 1, .standard) == first)
+        #expect(cache.find(key(7), 10, 1, .standard) == second)
+        #expect(cache.find(key(7), 20, 1, .standard) == nil)
+        #expect(cache.find(key(7), 10, 1, .flex) == nil)
+        #expect(cache.find(key(8), 9, 1, .standard) == nil)
     }
 
     @Test func `P14 models and changes without end do not fill the memory`() {
         var cache = PlanCache()
-        for key in 0..<UInt64(PlanCache.plansMax) { _ = cache.insert(key, plan(0, 10), nil) }
-        #expect(cache.find(65_535, 0, 0, .standard) == 65_535)
-        #expect(cache.insert(65_536, plan(0, 10), nil) == 0)
-        #expect(cache.find(0, 0, 0, .standard) == nil)
+        for model in 0..<PlanCache.plansMax { _ = cache.insert(key(model), plan(0, 10), nil) }
+        #expect(cache.find(key(65_535), 0, 0, .standard) == 65_535)
+        #expect(cache.insert(key(65_536), plan(0, 10), nil) == 0)
+        #expect(cache.find(key(0), 0, 0, .standard) == nil)
         for time in 0..<Int64(PlanCache.chainMax + 1) {
-            _ = cache.insert(1, plan(time, time + 1), nil)
+            _ = cache.insert(key(1), plan(time, time + 1), nil)
         }
         // The chain began anew; the newest plan is there, the first is looked for again.
-        #expect(cache.find(1, Int64(PlanCache.chainMax), 0, .standard) != nil)
-        #expect(cache.find(1, 0, 0, .standard) == nil)
+        #expect(cache.find(key(1), Int64(PlanCache.chainMax), 0, .standard) != nil)
+        #expect(cache.find(key(1), 0, 0, .standard) == nil)
     }
 }

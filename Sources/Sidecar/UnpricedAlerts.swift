@@ -1,0 +1,108 @@
+internal import Alerts
+internal import Ledger
+internal import SQLite
+internal import Usage
+internal import Wire
+
+/// Tells of each model without a price once a day (of arrival, in UTC), in the transaction of its
+/// first such event. The key of the alert is the model and the day, so that a restart tells nothing
+/// twice; what was told is also remembered here, which keeps the store out of the way of the rest.
+final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
+    // Belongs to the writer's thread, like all participants.
+
+    private struct Model: Hashable {
+        let provider: NameID
+        let model: NameID
+    }
+
+    /// Models told of in one day; past it nobody is told of more.
+    static let modelsMax = 1000
+    private static let dayNanos: Int64 = 86_400_000_000_000
+
+    private let names: Names
+    private let recorder: AlertRecorder
+    private var day = Int64.min
+    private var told: Set<Model> = []
+    private var pending: Set<Model> = []
+
+    init(names: Names, recorder: AlertRecorder) {
+        self.names = names
+        self.recorder = recorder
+    }
+
+    func prepare(
+        _ group: [EventBatch], in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        for batch in group {
+            for event in batch.rows.events where event.amount == nil && !event.isSkipped {
+                let model = Model(
+                    provider: event.provider,
+                    model: event.isCompute ? event.resource : event.model)
+                if floorDivide(now, Self.dayNanos) != day { startDay(now) }
+                guard !told.contains(model), !pending.contains(model),
+                    told.count + pending.count < Self.modelsMax
+                else { continue }
+                pending.insert(model)
+                try raise(model, in: database, now: now)
+            }
+        }
+    }
+
+    private func startDay(_ now: Int64) {
+        day = floorDivide(now, Self.dayNanos)
+        told.removeAll()
+    }
+
+    private func raise(
+        _ model: Model, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        let provider = names.text(model.provider)
+        let name = names.text(model.model)
+        let date = String(RFC3339.text(unixNanos: now).prefix(10))
+        let of = provider.isEmpty ? "" : " of provider \"\(provider)\""
+        try recorder.raise(
+            Alert(
+                id: recorder.newID("alr_"),
+                dedupKey: "unpriced_model/\(Self.encoded(provider))/\(Self.encoded(name))/\(date)",
+                kind: .unpricedModel, severity: .warning,
+                title: "no price for \"\(name)\"\(of)",
+                summary:
+                    "its tokens are counted, its cost is not; add a row to a file of pricing.files, "
+                    + "then POST /v1/prices/reprice",
+                startsAt: now,
+                details: [
+                    Alert.Detail("provider", provider), Alert.Detail("model", name),
+                ]),
+            in: database, now: now)
+    }
+
+    /// Percent-encoded, so that a slash in a name is none in the key.
+    private static func encoded(_ text: String) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            let isPlain =
+                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
+                || (0x61...0x7a).contains(byte) || [0x2d, 0x2e, 0x5f, 0x7e].contains(byte)
+            if isPlain {
+                result.append(Character(Unicode.Scalar(byte)))
+            } else {
+                result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return result
+    }
+
+    func committed() {
+        told.formUnion(pending)
+        pending.removeAll()
+    }
+
+    func rolledBack() { pending.removeAll() }
+
+    func recover(from database: borrowing Database, now: Int64) {}
+    func replay(_ rows: EventRows) {}
+    func isDue(now: Int64) -> Bool { false }
+    func tick(in database: borrowing Database, now: Int64) {}
+    func checkpoint(in database: borrowing Database, now: Int64) {}
+    func checkpointEnded(isDurable: Bool) {}
+}
