@@ -68,6 +68,7 @@ let package = Package(
         room("Aggregation", ["JSON", "Usage", "Wire"]),
         room("Protobuf"),
         room("Threading"),
+        room("Files"),
         room("TimeZones", ["Wire"]),
         room("Logging", ["Usage", "Wire"]),
         room("Store", ["SQLite"]),
@@ -84,6 +85,12 @@ let package = Package(
             "Ledger",
             [
                 "Aggregation", "JSON", "Logging", "SQLite", "SelfMetrics", "Store", "Threading",
+                "Usage", "Wire",
+            ]),
+        room(
+            "Tail",
+            [
+                "Files", "Intake", "Ledger", "Logging", "SQLite", "SelfMetrics", "Threading",
                 "Usage", "Wire",
             ]),
         room(
@@ -120,7 +127,7 @@ let package = Package(
             "Configuration",
             [
                 "Aggregation", "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging",
-                "OTLP", "Pricing", "Store", "TimeZones", "Usage", "Wire", "YAML",
+                "OTLP", "Pricing", "Store", "Tail", "TimeZones", "Usage", "Wire", "YAML",
             ]),
         room(
             "Sidecar",
@@ -129,7 +136,7 @@ let package = Package(
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
                 "LiteLLM", "Logging", "OTLP", "PriceFiles", "Pricing", "SQLite", "SelfMetrics",
-                "Store", "Threading", "Usage",
+                "Store", "Tail", "Threading", "Usage",
                 "Wire", "YAML",
             ]),
         room("Demo", ["Usage", "Wire"]),
@@ -191,8 +198,7 @@ let package = Package(
             "Configuration",
             [
                 "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging", "Pricing",
-                "TimeZones",
-                "Usage",
+                "Tail", "TimeZones", "Usage",
                 "YAML",
             ],
             exclude: ["Fixtures"]),

@@ -5,6 +5,8 @@ public import Usage
 /// of a tag is found once per tag set.
 public struct LabelReader: Sendable {
     private let labels: [Dimension]
+    /// The labels again, as what an event can be asked without a look at text.
+    private let plan: [Field]
     private let names: Names
     private let statusNames: [NameID]
     private let stageNames: [NameID]
@@ -12,9 +14,30 @@ public struct LabelReader: Sendable {
     private var tagValues: [UInt64: NameID] = [:]
     static let tagValuesMax = 1 << 20
 
+    private enum Field: UInt8, BitwiseCopyable {
+        case tenant, user, feature, agent, operation, provider, model, status, stage, tag, none
+
+        init(_ dimension: Dimension) {
+            switch dimension {
+            case .tenant: self = .tenant
+            case .user: self = .user
+            case .feature: self = .feature
+            case .agent: self = .agent
+            case .operation: self = .operation
+            case .provider: self = .provider
+            case .model: self = .model
+            case .status: self = .status
+            case .stage: self = .stage
+            case .tag: self = .tag
+            case .conversation, .task, .request: self = .none
+            }
+        }
+    }
+
     public init(labels: [Dimension], names: Names) {
         self.labels = labels
         self.names = names
+        plan = labels.map { Field($0) }
         statusNames = Status.allCases.map { names.intern($0.word) }
         stageNames = Stage.allCases.map { names.intern($0.word) }
     }
@@ -22,7 +45,7 @@ public struct LabelReader: Sendable {
     @inline(__always)
     public mutating func key(of event: CostEvent) -> LabelKey {
         var key = LabelKey()
-        for index in labels.indices { key[index] = value(of: labels[index], at: index, in: event) }
+        for index in plan.indices { key[index] = value(of: plan[index], at: index, in: event) }
         return key
     }
 
@@ -51,10 +74,9 @@ public struct LabelReader: Sendable {
 
     public func stageName(_ stage: Stage) -> NameID { stageNames[Int(stage.rawValue)] }
 
-    private mutating func value(
-        of dimension: Dimension, at index: Int, in event: CostEvent
-    ) -> NameID {
-        switch dimension {
+    @inline(__always)
+    private mutating func value(of field: Field, at index: Int, in event: CostEvent) -> NameID {
+        switch field {
         case .tenant: event.tenant
         case .user: event.user
         case .feature: event.feature
@@ -64,13 +86,13 @@ public struct LabelReader: Sendable {
         case .model: event.model
         case .status: statusNames[Int(event.status.rawValue)]
         case .stage: stageNames[Int(event.stage.rawValue)]
-        case .tag(let key): tag(key, at: index, in: event.tags)
-        case .conversation, .task, .request: 0
+        case .tag: tag(at: index, in: event.tags)
+        case .none: 0
         }
     }
 
-    private mutating func tag(_ key: String, at index: Int, in tags: NameID) -> NameID {
-        guard tags != 0 else { return 0 }
+    private mutating func tag(at index: Int, in tags: NameID) -> NameID {
+        guard tags != 0, case .tag(let key) = labels[index] else { return 0 }
         let cacheKey = UInt64(tags) << 8 | UInt64(index)
         if let known = tagValues[cacheKey] { return known }
         if tagValues.count >= Self.tagValuesMax { tagValues.removeAll(keepingCapacity: true) }

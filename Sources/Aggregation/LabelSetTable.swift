@@ -49,6 +49,18 @@ public struct LabelSetTable: Sendable {
         if !isDirty[row] { markDirty(row) }
     }
 
+    /// Adds to the first columns of a row, one amount each. Nothing happens, and the answer is
+    /// false, unless the row's last column has every bit of `bits`.
+    public mutating func add(
+        _ amounts: InlineArray<14, Int64>, ifLastHas bits: Int64, of row: Int
+    ) -> Bool {
+        let start = row &* valueWidth
+        guard values[start &+ valueWidth &- 1] & bits == bits else { return false }
+        for index in 0..<14 where amounts[index] != 0 { values[start &+ index] += amounts[index] }
+        if !isDirty[row] { markDirty(row) }
+        return true
+    }
+
     public func value(_ value: Int, of row: Int) -> Int64 { values[row * valueWidth + value] }
 
     public func row(_ row: Int) -> ArraySlice<Int64> {

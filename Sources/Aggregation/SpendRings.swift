@@ -46,8 +46,12 @@ public struct SpendRings: Sendable {
     }
 
     private struct Ring: BitwiseCopyable {
-        var slab: UInt32 = 0
-        /// Index into `slabs`: 0 and 1 are lists, 2 to 4 full rings.
+        /// Where its entries begin in the pool.
+        var start: UInt32 = 0
+        /// The bucket that was added to last, and its place: the next event mostly has the same.
+        var lastBucket: UInt32 = 0
+        var lastPlace: UInt32 = 0
+        /// 0 and 1 are lists, 2 to 4 full rings.
         var kind: UInt8 = 0
         /// Entries of a list.
         var count: UInt8 = 0
@@ -55,20 +59,21 @@ public struct SpendRings: Sendable {
 
     private struct Scope: BitwiseCopyable {
         var name: UInt32
+        var isDirty = false
         var rings: InlineArray<3, Ring>
     }
 
     /// Lists of four and of eight, then the full rings of the three levels.
-    private static let slabSizes = [4, 8] + Level.allCases.map { Int($0.size) }
+    private static let blockSizes = [4, 8] + Level.allCases.map { Int($0.size) }
 
     private var scopes: [Scope] = []
     /// Name id -> scope number plus one.
     private var index: [UInt32] = []
-    private var slabs: [[Entry]] = Array(repeating: [], count: 5)
-    private var freeSlabs: [[UInt32]] = Array(repeating: [], count: 5)
+    /// The entries of all rings, in blocks of `blockSizes`.
+    private var pool: [Entry] = []
+    private var freeBlocks: [[UInt32]] = Array(repeating: [], count: 5)
     /// Changed since `markClean`, each once.
     public private(set) var dirtyScopes: [Int] = []
-    private var isDirty: [Bool] = []
 
     private let levels: [Level]
 
@@ -80,19 +85,49 @@ public struct SpendRings: Sendable {
     public var count: Int { scopes.count }
 
     public var memoryBytes: Int {
-        scopes.count * (MemoryLayout<Scope>.stride + 1) + index.count * 4
-            + slabs.reduce(0) { $0 + $1.count * MemoryLayout<Entry>.stride }
+        scopes.count * MemoryLayout<Scope>.stride + index.count * 4
+            + pool.count * MemoryLayout<Entry>.stride
     }
 
-    public mutating func add(_ nanos: Int64, name: UInt32, at unixNanos: Int64) {
+    /// Adds an amount of time `unixNanos`. `now` is the time of arrival: a bucket that no window
+    /// reaches any more at that time is not kept. 0 keeps all.
+    public mutating func add(
+        _ nanos: Int64, name: UInt32, at unixNanos: Int64, now: Int64 = 0
+    ) {
         let scope = scope(of: name)
         for level in levels {
-            add(nanos, to: level, of: scope, bucket: level.bucket(unixNanos))
+            let bucket = level.bucket(unixNanos)
+            if now != 0, bucket &+ level.size <= level.bucket(now) { continue }
+            add(nanos, to: level, of: scope, bucket: bucket)
         }
-        if !isDirty[scope] {
-            isDirty[scope] = true
-            dirtyScopes.append(scope)
+        if !scopes[scope].isDirty { markDirty(scope) }
+    }
+
+    /// Adds the amounts of a batch by one of its dimensions.
+    public mutating func add(_ rows: EventRows, by dimension: Dimension) {
+        switch dimension {
+        case .tenant: add(rows) { $0.tenant }
+        case .feature: add(rows) { $0.feature }
+        case .model: add(rows) { $0.model }
+        case .user: add(rows) { $0.user }
+        case .agent: add(rows) { $0.agent }
+        default: break
         }
+    }
+
+    @inline(__always)
+    private mutating func add(_ rows: EventRows, _ name: (borrowing CostEvent) -> NameID) {
+        for index in rows.events.indices {
+            let event = rows.events[index]
+            let name = name(event)
+            guard name != 0, !event.isSkipped, let amount = event.amount else { continue }
+            add(amount.nanos, name: name, at: event.timestamp, now: event.received)
+        }
+    }
+
+    private mutating func markDirty(_ scope: Int) {
+        scopes[scope].isDirty = true
+        dirtyScopes.append(scope)
     }
 
     /// The spend of one value in the last `count` buckets of a level, the current one included.
@@ -121,10 +156,9 @@ public struct SpendRings: Sendable {
             index.append(contentsOf: repeatElement(0, count: max(1024, index.count)))
         }
         scopes.append(Scope(name: name, rings: InlineArray(repeating: Ring())))
-        isDirty.append(false)
         index[Int(name)] = UInt32(scopes.count)
         for level in levels {
-            scopes[scopes.count - 1].rings[level.rawValue].slab = allocate(0)
+            scopes[scopes.count - 1].rings[level.rawValue].start = allocate(0)
         }
         return scopes.count - 1
     }
@@ -132,95 +166,98 @@ public struct SpendRings: Sendable {
     @inline(__always)
     private mutating func add(_ nanos: Int64, to level: Level, of scope: Int, bucket: UInt32) {
         let ring = scopes[scope].rings[level.rawValue]
-        if ring.kind < 2 {
-            addToList(nanos, level, scope, bucket)
+        if ring.lastBucket == bucket, bucket != 0 {
+            pool[Int(ring.lastPlace)].nanos &+= nanos
         } else {
-            addToFull(nanos, level, ring, bucket)
+            addElsewhere(nanos, level, scope, bucket)
         }
     }
 
-    @inline(__always)
-    private mutating func addToFull(
-        _ nanos: Int64, _ level: Level, _ ring: Ring, _ bucket: UInt32
-    ) {
-        let kind = Int(ring.kind)
-        let at = Int(ring.slab) &* Int(level.size) &+ Int(bucket % level.size)
-        let known = slabs[kind][at].bucket
-        if known == bucket {
-            slabs[kind][at].nanos &+= nanos
-        } else if known < bucket {
-            slabs[kind][at] = Entry(bucket: bucket, nanos: nanos)
-        }
-        // Else the bucket is older than the ring reaches: nothing ever reads it.
-    }
-
-    private mutating func addToList(
+    private mutating func addElsewhere(
         _ nanos: Int64, _ level: Level, _ scope: Int, _ bucket: UInt32
     ) {
         var ring = scopes[scope].rings[level.rawValue]
-        let kind = Int(ring.kind)
-        let start = Int(ring.slab) &* Self.slabSizes[kind]
+        let place =
+            ring.kind < 2
+            ? placeInList(&ring, level, bucket) : placeInFull(ring, level, bucket)
+        if let place {
+            pool[place].nanos &+= nanos
+            ring.lastBucket = bucket
+            ring.lastPlace = UInt32(place)
+        }
+        scopes[scope].rings[level.rawValue] = ring
+    }
+
+    /// Nil when the bucket is older than the ring reaches: nothing ever reads it.
+    private mutating func placeInFull(_ ring: Ring, _ level: Level, _ bucket: UInt32) -> Int? {
+        let place = Int(ring.start) &+ Int(bucket % level.size)
+        let known = pool[place].bucket
+        if known > bucket { return nil }
+        if known < bucket { pool[place] = Entry(bucket: bucket, nanos: 0) }
+        return place
+    }
+
+    private mutating func placeInList(_ ring: inout Ring, _ level: Level, _ bucket: UInt32) -> Int?
+    {
+        let start = Int(ring.start)
         var newest = bucket
         var at = Int(ring.count) &- 1
         while at >= 0 {
-            let entry = slabs[kind][start &+ at]
-            if entry.bucket == bucket {
-                slabs[kind][start &+ at].nanos &+= nanos
-                return
-            }
+            let entry = pool[start &+ at]
+            if entry.bucket == bucket { return start &+ at }
             newest = max(newest, entry.bucket)
             at &-= 1
         }
-        if bucket &+ level.size <= newest { return }
-        if Int(ring.count) == Self.slabSizes[kind] {
+        if bucket &+ level.size <= newest { return nil }
+        if Int(ring.count) == Self.blockSizes[Int(ring.kind)] {
             makeRoom(&ring, level, oldest: newest &- min(newest, level.size &- 1))
-            scopes[scope].rings[level.rawValue] = ring
-            if ring.kind >= 2 { return addToFull(nanos, level, ring, bucket) }
+            if ring.kind >= 2 { return placeInFull(ring, level, bucket) }
         }
-        let room = Int(ring.slab) &* Self.slabSizes[Int(ring.kind)]
-        slabs[Int(ring.kind)][room &+ Int(ring.count)] = Entry(bucket: bucket, nanos: nanos)
+        let place = Int(ring.start) &+ Int(ring.count)
+        pool[place] = Entry(bucket: bucket, nanos: 0)
         ring.count &+= 1
-        scopes[scope].rings[level.rawValue] = ring
+        return place
     }
 
     /// Drops entries before `oldest` from a list; when none is, moves to the longer list or the
     /// full ring.
     private mutating func makeRoom(_ ring: inout Ring, _ level: Level, oldest: UInt32) {
-        let kind = Int(ring.kind)
-        let start = Int(ring.slab) * Self.slabSizes[kind]
-        let entries = Array(slabs[kind][start..<start + Int(ring.count)])
+        let entries = Array(entries(of: ring))
         let kept = entries.filter { $0.bucket >= oldest }
-        freeSlabs[kind].append(ring.slab)
-        if kept.count == entries.count { ring.kind = kind == 0 ? 1 : UInt8(2 + level.rawValue) }
-        ring.slab = allocate(Int(ring.kind))
+        freeBlocks[Int(ring.kind)].append(ring.start)
+        if kept.count == entries.count {
+            ring.kind = ring.kind == 0 ? 1 : UInt8(2 + level.rawValue)
+        }
+        ring.start = allocate(Int(ring.kind))
         ring.count = 0
+        ring.lastBucket = 0
         for entry in kept {
             if ring.kind >= 2 {
-                addToFull(entry.nanos, level, ring, entry.bucket)
+                if let place = placeInFull(ring, level, entry.bucket) {
+                    pool[place].nanos &+= entry.nanos
+                }
             } else {
-                let room = Int(ring.slab) * Self.slabSizes[Int(ring.kind)]
-                slabs[Int(ring.kind)][room + Int(ring.count)] = entry
+                pool[Int(ring.start) + Int(ring.count)] = entry
                 ring.count += 1
             }
         }
     }
 
     private mutating func allocate(_ kind: Int) -> UInt32 {
-        if let free = freeSlabs[kind].popLast() {
-            let start = Int(free) * Self.slabSizes[kind]
-            for at in start..<start + Self.slabSizes[kind] { slabs[kind][at] = .empty }
+        let size = Self.blockSizes[kind]
+        if let free = freeBlocks[kind].popLast() {
+            for place in Int(free)..<Int(free) + size { pool[place] = .empty }
             return free
         }
-        let slab = slabs[kind].count / Self.slabSizes[kind]
-        slabs[kind].append(contentsOf: repeatElement(.empty, count: Self.slabSizes[kind]))
-        return UInt32(slab)
+        let start = UInt32(pool.count)
+        pool.append(contentsOf: repeatElement(.empty, count: size))
+        return start
     }
 
     /// Entries that hold nothing have bucket 0, which is before every event that a ring can reach.
     private func entries(of ring: Ring) -> ArraySlice<Entry> {
-        let size = Self.slabSizes[Int(ring.kind)]
-        let start = Int(ring.slab) * size
-        return slabs[Int(ring.kind)][start..<start + (ring.kind < 2 ? Int(ring.count) : size)]
+        let count = ring.kind < 2 ? Int(ring.count) : Self.blockSizes[Int(ring.kind)]
+        return pool[Int(ring.start)..<Int(ring.start) + count]
     }
 }
 
@@ -252,7 +289,7 @@ extension SpendRings {
     }
 
     public mutating func markClean() {
-        for scope in dirtyScopes { isDirty[scope] = false }
+        for scope in dirtyScopes { scopes[scope].isDirty = false }
         dirtyScopes.removeAll(keepingCapacity: true)
     }
 }

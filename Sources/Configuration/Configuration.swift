@@ -4,6 +4,7 @@ public import Ledger
 public import Logging
 public import Pricing
 public import Store
+public import Tail
 internal import Usage
 internal import YAML
 
@@ -40,6 +41,8 @@ public struct Configuration: Equatable, Sendable {
     public var budgets = Configuration.defaultBudgets
     public var alerts = AlertSettings()
     public var pricing = PricingSettings()
+    /// Files that are tailed.
+    public var sources: [TailSource] = []
     /// `_created` samples in OpenMetrics.
     public var writesCreated = false
     public var logLevel = LogLevel.info
@@ -100,6 +103,7 @@ extension Configuration {
         configuration.budgets = readBudgets(&map)
         configuration.alerts = readAlerts(&map)
         configuration.pricing = readPricing(&map)
+        configuration.sources = readSources(&map)
         var log = map.map("log")
         configuration.logLevel = log.word("level", default: configuration.logLevel)
         configuration.logFormat = log.word("format", default: configuration.logFormat)

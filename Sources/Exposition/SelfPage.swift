@@ -17,6 +17,8 @@ public struct SelfReadings: Sendable {
     public var clockSkewNanos: Int64 = 0
     /// From the youngest committed event's time of arrival to now; nil without events.
     public var ingestLagNanos: Int64?
+    /// Bytes of tailed files that are not committed yet.
+    public var tailUnread: [(path: String, bytes: Int64)] = []
     public var catalogueModels = 0
     /// The last reading of the price files took effect.
     public var catalogueIsCurrent = true
@@ -122,6 +124,11 @@ struct SelfPage {
                     "Time since the last event was committed."))
             page.sample([], lag, scale: 9)
         }
+        page.begin(
+            MetricFamily(
+                "costgauge_tail_unread_bytes", .gauge, unit: "bytes",
+                "Bytes of a tailed file that are not committed yet."))
+        for file in readings.tailUnread { page.sample([("path", file.path)], integer: file.bytes) }
         page.begin(
             MetricFamily(
                 "costgauge_store_bytes", .gauge, unit: "bytes", "Size of the database and its log.")

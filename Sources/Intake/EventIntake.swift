@@ -79,16 +79,33 @@ public final class EventIntake: Sendable {
         _ body: inout [UInt8], from source: SelfMetrics.Source,
         completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
     ) {
+        _ = read(&body, from: source, into: sink, isLines: false, completion: completion)
+    }
+
+    /// Reads whole lines of a file, one event each. The batches go to `sink`, which may not be the
+    /// ledger's queue: whoever tails a file adds the position to them.
+    public func read(
+        lines body: inout [UInt8], from source: SelfMetrics.Source, into sink: any BatchSink,
+        completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
+    ) -> IntakeReport {
+        read(&body, from: source, into: sink, isLines: true, completion: completion)
+    }
+
+    private func read(
+        _ body: inout [UInt8], from source: SelfMetrics.Source, into sink: any BatchSink,
+        isLines: Bool, completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
+    ) -> IntakeReport {
         let length = body.count
         JSONIndexer.pad(&body)
         let (receipt, reportBox) = receipt(from: source, completion)
         let reader = readers.withLock { $0.popLast() } ?? ReaderBox()
-        var session = session(receipt)
+        var session = session(receipt, into: sink, isLines: isLines)
         reader.reader.read(body.span, length: length, into: &session)
         reportBox.report = session.report
         readers.withLock { $0.append(reader) }
         // Until now the receipt waited for this thread, so the report was not yet looked at.
         receipt.close()
+        return session.report
     }
 }
 
@@ -100,14 +117,16 @@ extension EventIntake {
         completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
     ) {
         let (receipt, reportBox) = receipt(from: source, completion)
-        var feed = EventFeed(session: session(receipt))
+        var feed = EventFeed(session: session(receipt, into: sink, isLines: false))
         fill(&feed)
         feed.finish()
         reportBox.report = feed.session.report
         receipt.close()
     }
 
-    private func session(_ receipt: Receipt) -> ReadSession {
+    private func session(
+        _ receipt: Receipt, into sink: any BatchSink, isLines: Bool
+    ) -> ReadSession {
         let tenant = Array(settings.withLock { $0.defaultTenant }.utf8)
         // An empty name interns as 0: no default.
         let defaultTenant = names.withTable { table in
@@ -115,7 +134,7 @@ extension EventIntake {
         }
         return ReadSession(
             names: names, hash: hash, sink: sink, price: price, receipt: receipt,
-            now: time.unixNanos, defaultTenant: defaultTenant)
+            now: time.unixNanos, defaultTenant: defaultTenant, isLines: isLines)
     }
 
     private func receipt(

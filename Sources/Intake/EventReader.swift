@@ -26,11 +26,13 @@ struct EventReader: ~Copyable {
         let hasMark = length >= 3 && body[0] == 0xef && body[1] == 0xbb && body[2] == 0xbf
         let first = firstNonBlank(body, from: hasMark ? 3 : 0, to: length)
         guard first < length else {
+            // Blank lines are nothing to tell about.
+            if session.isLines { return session.finish(unknownFields: []) }
             session.reject(text: JSONFault(offset: 0, message: "the body is empty"), body)
             session.finish(unknownFields: [])
             return
         }
-        if body[first] == UInt8(ascii: "[") {
+        if body[first] == UInt8(ascii: "["), !session.isLines {
             readText(body, first..<length, into: &session)
         } else {
             var start = first
@@ -71,9 +73,12 @@ struct EventReader: ~Copyable {
         }
         guard let fault else { return }
         let isArray =
-            body[firstNonBlank(body, from: range.lowerBound, to: range.upperBound)]
-            == UInt8(ascii: "[")
-        if !isArray, hasLines(body, from: fault.objectStart, to: range.upperBound) {
+            !session.isLines
+            && body[firstNonBlank(body, from: range.lowerBound, to: range.upperBound)]
+                == UInt8(ascii: "[")
+        if session.isLines
+            || !isArray && hasLines(body, from: fault.objectStart, to: range.upperBound)
+        {
             readLines(body, fault.objectStart..<range.upperBound, into: &session)
         } else {
             session.reject(text: fault.fault, body)
@@ -150,7 +155,7 @@ struct EventReader: ~Copyable {
         decoded.removeAll(keepingCapacity: true)
         defer { session.take(&decoded, document) }
         var token = 0
-        let isArray = document.kind(0) == UInt8(ascii: "[")
+        let isArray = document.kind(0) == UInt8(ascii: "[") && !session.isLines
         if isArray {
             token = 1
             if document.kind(1) == UInt8(ascii: "]") { return trailing(document, 2, range) }
@@ -235,7 +240,7 @@ struct EventReader: ~Copyable {
         session.retractEvent()
         textFault = JSONFault(
             offset: range.lowerBound + textFault.offset, message: textFault.message)
-        let isArray = document.kind(0) == UInt8(ascii: "[")
+        let isArray = document.kind(0) == UInt8(ascii: "[") && !session.isLines
         guard isArray, let next = document.stepOver(start), endsElement(document.kind(next)) else {
             return textFault
         }

@@ -17,6 +17,8 @@ struct ReadSession {
     let receipt: Receipt
     let now: Int64
     let defaultTenant: DefaultTenant
+    /// One event a line, as files have them: no arrays, nothing over several lines.
+    let isLines: Bool
 
     private var batch: EventBatch
     /// The batch's rows, taken out while this session fills them: a field of a class would be
@@ -33,7 +35,7 @@ struct ReadSession {
 
     init(
         names: Names, hash: SeededHash, sink: any BatchSink, price: @escaping PriceEvents,
-        receipt: Receipt, now: Int64, defaultTenant: DefaultTenant
+        receipt: Receipt, now: Int64, defaultTenant: DefaultTenant, isLines: Bool
     ) {
         self.names = names
         self.hash = hash
@@ -42,6 +44,7 @@ struct ReadSession {
         self.receipt = receipt
         self.now = now
         self.defaultTenant = defaultTenant
+        self.isLines = isLines
         batch = sink.checkout()
         takeRows()
     }

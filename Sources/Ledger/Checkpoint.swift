@@ -31,7 +31,10 @@ struct Checkpoint {
     var meta: [(key: String, value: String)] = []
 
     /// Takes what is dirty and leaves the state clean.
-    init(takingFrom state: inout LedgerState) {
+    ///
+    /// - Parameter spare: an empty delta whose memory the state goes on with.
+    init(takingFrom state: inout LedgerState, spare: inout RollUpDelta) {
+        swap(&rollUps, &spare)
         take(.usage, state.usage.table, state.settings.labels.count)
         take(.unpriced, state.unpriced.table, 2)
         take(.failedCost, state.failedCost.table, 2)
@@ -51,6 +54,7 @@ struct Checkpoint {
             state.rings[index].rings.markClean()
         }
         swap(&rollUps, &state.rollUps)
+        rollUps.sort()
         meta = [
             ("applied_seq", String(state.appliedSeq)),
             ("last_received_ns", String(state.lastReceived)),
@@ -69,7 +73,8 @@ struct Checkpoint {
         state.unpriced.markAllDirty()
         state.failedCost.markAllDirty()
         state.requestCost.markAllDirty()
-        self.init(takingFrom: &state)
+        var spare = RollUpDelta()
+        self.init(takingFrom: &state, spare: &spare)
     }
 
     private mutating func take(_ family: Family, _ table: LabelSetTable, _ width: Int) {
@@ -110,7 +115,7 @@ struct Checkpoint {
 struct CheckpointTable: ~Copyable {
     private var total: Statement
     private var ring: Statement
-    private var rollUp: Statement
+    private var rollUps: RollUpWriter
     private var meta: Statement
 
     init(_ database: borrowing Database) throws(SQLiteError) {
@@ -120,28 +125,12 @@ struct CheckpointTable: ~Copyable {
         let ring = try database.prepare(
             "insert or replace into rings (dimension, name, buckets) values (?, ?, ?)", isKept: true
         )
-        let rollUp = try database.prepare(
-            """
-            insert into rollups values (?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?,?,?)
-            on conflict do update set
-                events = events + excluded.events,
-                input_tokens = input_tokens + excluded.input_tokens,
-                plain_input_tokens = plain_input_tokens + excluded.plain_input_tokens,
-                plain_output_tokens = plain_output_tokens + excluded.plain_output_tokens,
-                cached_input_tokens = cached_input_tokens + excluded.cached_input_tokens,
-                cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
-                output_tokens = output_tokens + excluded.output_tokens,
-                reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens,
-                audio_input_tokens = audio_input_tokens + excluded.audio_input_tokens,
-                audio_output_tokens = audio_output_tokens + excluded.audio_output_tokens,
-                cost_nanousd = cost_nanousd + excluded.cost_nanousd,
-                largest_nanousd = max(largest_nanousd, excluded.largest_nanousd)
-            """, isKept: true)
+        let rollUps = try RollUpWriter(database)
         let meta = try database.prepare(
             "insert or replace into ledger_meta (key, value) values (?, ?)", isKept: true)
         self.total = total
         self.ring = ring
-        self.rollUp = rollUp
+        self.rollUps = rollUps
         self.meta = meta
     }
 
@@ -160,28 +149,11 @@ struct CheckpointTable: ~Copyable {
             try ring.bind(3, blob: entry.buckets.span)
             try ring.run()
         }
-        for index in checkpoint.rollUps.keys.indices {
-            try write(checkpoint.rollUps.keys[index], checkpoint.rollUps.sums[index])
-        }
+        try rollUps.write(checkpoint.rollUps)
         for (key, value) in checkpoint.meta {
             try meta.bind(1, key)
             try meta.bind(2, value)
             try meta.run()
         }
-    }
-
-    private mutating func write(
-        _ key: RollUpDelta.Key, _ sums: RollUpDelta.Sums
-    ) throws(SQLiteError) {
-        let values: [Int64] = [
-            Int64(key.quarter), Int64(key.tenant), Int64(key.user), Int64(key.feature),
-            Int64(key.agent), Int64(key.operation), Int64(key.provider), Int64(key.model),
-            Int64(key.tags), Int64(key.facts), sums.events, sums.input, sums.plainInput,
-            sums.plainOutput, sums.cachedInput,
-            sums.cacheWrite, sums.output, sums.reasoning, sums.audioInput, sums.audioOutput,
-            sums.cost, sums.largest,
-        ]
-        for (index, value) in values.enumerated() { try rollUp.bind(Int32(index + 1), value) }
-        try rollUp.run()
     }
 }

@@ -45,7 +45,9 @@ public final class EventQueue: Sendable {
 
     public func checkout() -> EventBatch {
         state.withLock { state in
-            if let last = state.waiting.last, last.room > EventBatch.capacity / 2 {
+            if let last = state.waiting.last, !last.isSealed,
+                last.room > EventBatch.capacity / 2
+            {
                 state.waiting.removeLast()
                 state.events -= last.count
                 return last
@@ -72,6 +74,34 @@ public final class EventQueue: Sendable {
         case .fail: for part in batch.parts { part.receipt.fail(.stopping) }
         case .nothing: break
         }
+    }
+
+    /// An empty batch, for a caller that submits several together.
+    public func checkoutEmpty() -> EventBatch {
+        state.withLock { $0.pool.popLast() ?? EventBatch() }
+    }
+
+    /// Puts batches into the queue that are committed in one transaction or not at all.
+    public func submit(together batches: [EventBatch]) {
+        for (index, batch) in batches.enumerated() {
+            batch.isSealed = true
+            batch.isContinued = index + 1 < batches.count
+        }
+        let (isTaken, mustWake) = state.withLock { state in
+            guard !state.isFinished else { return (false, false) }
+            state.waiting.append(contentsOf: batches)
+            state.events += batches.reduce(0) { $0 + $1.count }
+            defer { state.isWriterAsleep = false }
+            return (true, state.isWriterAsleep)
+        }
+        if mustWake { wake.notify() }
+        guard !isTaken else { return }
+        for batch in batches { for part in batch.parts { part.receipt.fail(.stopping) } }
+    }
+
+    /// Takes back batches that are not submitted after all.
+    public func discard(_ batches: [EventBatch]) {
+        state.withLock { state in for batch in batches { Self.recycle(batch, &state) } }
     }
 
     /// False once the writer has gone.
@@ -112,11 +142,16 @@ public final class EventQueue: Sendable {
         let taken = state.withLock { state -> [EventBatch] in
             var count = 0
             var events = 0
-            while count < state.waiting.count,
-                count == 0 || events + state.waiting[count].count <= eventsMax
-            {
-                events += state.waiting[count].count
-                count += 1
+            while count < state.waiting.count {
+                // Batches that belong together are taken together.
+                var end = count
+                var more = 0
+                repeat {
+                    more += state.waiting[end].count
+                    end += 1
+                } while state.waiting[end - 1].isContinued && end < state.waiting.count
+                if count > 0, events + more > eventsMax { break }
+                (count, events) = (end, events + more)
             }
             state.isWriterAsleep = sleeps && count == 0 && state.jobs.isEmpty && !state.isClosed
             hasOther = !state.jobs.isEmpty || state.isClosed

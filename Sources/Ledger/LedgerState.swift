@@ -31,6 +31,14 @@ public struct LedgerState: Sendable {
         /// Shown as top spenders, this many; nil: shown as window gauges.
         public let topCount: Int?
         public internal(set) var rings = SpendRings()
+
+        mutating func add(_ rows: EventRows) { rings.add(rows, by: dimension) }
+
+        mutating func add(_ event: CostEvent) {
+            var rows = EventRows()
+            rows.events.append(event)
+            add(rows)
+        }
     }
 
     init(settings: LedgerSettings, names: Names) {
@@ -57,6 +65,7 @@ public struct LedgerState: Sendable {
         for index in rows.events.indices where !rows.events[index].isSkipped {
             apply(rows.events[index])
         }
+        for index in rings.indices { rings[index].add(rows) }
     }
 
     @inline(__always)
@@ -78,31 +87,11 @@ public struct LedgerState: Sendable {
                     LabelKey(stage, event.provider), at: event.received, &budget)
                 failedCost.add(amount.nanos, to: 0, of: row)
             }
-            addToRings(event, amount.nanos)
         } else {
             let row = unpriced.row(
                 LabelKey(event.provider, event.model), at: event.received, &budget)
             unpriced.add(1, to: 0, of: row)
         }
-    }
-
-    @inline(__always)
-    private mutating func addToRings(_ event: CostEvent, _ nanos: Int64) {
-        for index in rings.indices { addToRing(index, event, nanos) }
-    }
-
-    @inline(__always)
-    mutating func addToRing(_ index: Int, _ event: CostEvent, _ nanos: Int64) {
-        let name: NameID
-        switch rings[index].dimension {
-        case .tenant: name = event.tenant
-        case .feature: name = event.feature
-        case .model: name = event.model
-        case .user: name = event.user
-        case .agent: name = event.agent
-        default: name = 0
-        }
-        if name != 0 { rings[index].rings.add(nanos, name: name, at: event.timestamp) }
     }
 
     public var memoryBytes: Int {

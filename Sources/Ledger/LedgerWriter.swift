@@ -24,7 +24,7 @@ final class LedgerWriter: @unchecked Sendable {
     private static let probeBytes = 1 << 20
     private static let checkpointNanos: UInt64 = 10_000_000_000
     /// Rows after a checkpoint are applied again at start, at some millions a second.
-    private static let checkpointRows = 1_000_000
+    private static let checkpointRows = 250_000
 
     private let shared: LedgerShared
     private let database: DatabaseBox
@@ -32,6 +32,8 @@ final class LedgerWriter: @unchecked Sendable {
     private var storedNames: NameID
     private var group: [EventBatch] = []
     private var unsaved: [Checkpoint] = []
+    /// Memory of the last checkpoint's roll-ups, to use again.
+    private var spare = RollUpDelta()
     private var rowsSinceCheckpoint = 0
     private var checkpointedAt: UInt64
     private var commitFault = RepeatedFault()
@@ -331,7 +333,8 @@ extension LedgerWriter {
         checkpointedAt = shared.time.monotonicNanos
         guard rowsSinceCheckpoint > 0 || !unsaved.isEmpty else { return }
         rowsSinceCheckpoint = 0
-        unsaved.append(shared.state.withLock { Checkpoint(takingFrom: &$0) })
+        spare.clear()
+        unsaved.append(shared.state.withLock { Checkpoint(takingFrom: &$0, spare: &spare) })
         let now = max(shared.time.unixNanos, lastReceived)
         let names = pendingNames()
         let isDurable = transaction { database throws(SQLiteError) in
@@ -343,6 +346,7 @@ extension LedgerWriter {
         }
         // What was not written is kept for the next time; the rows themselves are safe.
         if isDurable {
+            if let used = unsaved.popLast() { spare = used.rollUps }
             unsaved.removeAll()
             storedNames += NameID(names.count)
         }

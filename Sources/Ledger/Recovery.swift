@@ -126,7 +126,9 @@ enum Recovery {
         let since = now / 1_000_000_000 - 35 * 86_400
         var filled = state
         try RollUpsTable.read(since: since, from: database) { event, cost in
-            for index in empty { filled.addToRing(index, event, cost.nanos) }
+            var event = event
+            event.amount = cost
+            for index in empty { filled.rings[index].add(event) }
         }
         state = filled
     }
@@ -170,8 +172,8 @@ enum Recovery {
             sums.cost = select.integer(17)
             state.addHistory(of: event, sums)
         }
-        for index in unsaved.keys.indices {
-            state.addHistory(of: CostEvent(unsaved.keys[index]), unsaved.sums[index])
+        for entry in unsaved.entries {
+            state.addHistory(of: CostEvent(entry.key), entry.sums)
         }
     }
 }

@@ -84,49 +84,75 @@ struct RollUpDelta {
         }
     }
 
-    private(set) var keys: [Key] = []
-    private(set) var sums: [Sums] = []
+    /// One row of the table; the virtual table that writes it reads the fields in place.
+    struct Entry: BitwiseCopyable, Equatable {
+        var key: Key
+        var sums = Sums()
+    }
+
+    private(set) var entries: [Entry] = []
     private var slots: [UInt32] = Array(repeating: 0, count: 1024)
 
-    var count: Int { keys.count }
+    var count: Int { entries.count }
 
     @inline(__always)
     mutating func add(_ event: CostEvent) {
         let key = Key(event)
         var slot = Int(truncatingIfNeeded: key.hash) & (slots.count &- 1)
         while slots[slot] != 0 {
-            let entry = Int(slots[slot] &- 1)
-            if keys[entry] == key {
-                sums[entry].add(event)
+            let place = Int(slots[slot] &- 1)
+            if entries[place].key == key {
+                entries[place].sums.add(event)
                 return
             }
             slot = (slot &+ 1) & (slots.count &- 1)
         }
-        keys.append(key)
-        var first = Sums()
-        first.add(event)
-        sums.append(first)
-        slots[slot] = UInt32(keys.count)
-        if keys.count * 2 > slots.count { grow() }
+        entries.append(Entry(key: key))
+        entries[entries.count &- 1].sums.add(event)
+        slots[slot] = UInt32(entries.count)
+        if entries.count * 2 > slots.count { grow() }
     }
 
     private mutating func grow() {
         slots = Array(repeating: 0, count: slots.count * 2)
-        for entry in keys.indices {
-            var slot = Int(truncatingIfNeeded: keys[entry].hash) & (slots.count &- 1)
+        for place in entries.indices {
+            var slot = Int(truncatingIfNeeded: entries[place].key.hash) & (slots.count &- 1)
             while slots[slot] != 0 { slot = (slot &+ 1) & (slots.count &- 1) }
-            slots[slot] = UInt32(entry) + 1
+            slots[slot] = UInt32(place) + 1
         }
     }
 
-    /// Empty again, with the memory of at most a few thousand entries.
+    /// In the order of the table's primary key: each page is then touched once. The delta can only
+    /// be written or cleared afterwards.
+    mutating func sort() { entries.sort { $0.key < $1.key } }
+
+    /// Empty again, with its memory unless it used little of it: the next flood finds it.
     mutating func clear() {
-        if keys.count > 8192 {
+        if slots.count > 8192, entries.count * 16 < slots.count {
             self = RollUpDelta()
             return
         }
-        keys.removeAll(keepingCapacity: true)
-        sums.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
         for slot in slots.indices { slots[slot] = 0 }
+    }
+}
+
+extension RollUpDelta.Key: Comparable {
+    static func < (left: Self, right: Self) -> Bool {
+        func word(_ high: UInt32, _ low: UInt32) -> UInt64 { UInt64(high) &<< 32 | UInt64(low) }
+        let pairs = (
+            word(left.quarter, left.tenant), word(right.quarter, right.tenant),
+            word(left.feature, left.model), word(right.feature, right.model)
+        )
+        if pairs.0 != pairs.1 { return pairs.0 < pairs.1 }
+        if pairs.2 != pairs.3 { return pairs.2 < pairs.3 }
+        let rest = (
+            word(left.provider, left.user), word(right.provider, right.user),
+            word(left.agent, left.operation), word(right.agent, right.operation),
+            word(left.facts, left.tags), word(right.facts, right.tags)
+        )
+        if rest.0 != rest.1 { return rest.0 < rest.1 }
+        if rest.2 != rest.3 { return rest.2 < rest.3 }
+        return rest.4 < rest.5
     }
 }

@@ -48,12 +48,33 @@ public struct UsageSeries: Sendable {
     @inline(__always)
     mutating func add(_ event: CostEvent, key: LabelKey, budget: inout SampleBudget) {
         let row = row(key, at: event.received, &budget)
-        if let amount = event.amount { add(amount.nanos, Slot.cost, row, &budget) }
-        for kind in TokenKind.allCases {
-            let count = event.tokens.disjoint(kind)
-            if count > 0 { add(Int64(count), Slot.tokens(kind), row, &budget) }
+        var amounts = InlineArray<14, Int64>(repeating: 0)
+        var slots: Int64 = 0
+        if let amount = event.amount {
+            amounts[Slot.cost] = amount.nanos
+            slots |= 1 << Int64(Slot.cost)
         }
-        add(1, Slot.requests(event.status), row, &budget)
+        let tokens = event.tokens
+        func set(_ kind: TokenKind) {
+            let count = tokens.disjoint(kind)
+            guard count > 0 else { return }
+            amounts[Slot.tokens(kind)] = Int64(count)
+            slots |= 1 &<< Int64(Slot.tokens(kind))
+        }
+        set(.input)
+        set(.cachedInput)
+        set(.cacheWrite)
+        set(.output)
+        set(.reasoning)
+        set(.audioInput)
+        set(.audioOutput)
+        amounts[Slot.requests(event.status)] = 1
+        slots |= 1 &<< Int64(Slot.requests(event.status))
+        // Mostly every sample has its place already.
+        if table.add(amounts, ifLastHas: slots, of: row) { return }
+        for slot in 0..<Slot.samples where slots >> Int64(slot) & 1 != 0 {
+            add(amounts[slot], slot, row, &budget)
+        }
     }
 
     @inline(__always)

@@ -4,6 +4,7 @@ internal import Exposition
 internal import Glibc
 internal import Ledger
 internal import Pricing
+internal import Tail
 internal import Usage
 
 /// Takes the readings that a page of metrics needs from the rooms.
@@ -15,6 +16,7 @@ struct Readings: Sendable {
     let time: any TimeSource
     let recorder: AlertRecorder
     let deliverer: Deliverer
+    let tail: FileTail
 
     func read() -> SelfReadings {
         var readings = SelfReadings()
@@ -39,6 +41,7 @@ struct Readings: Sendable {
         readings.catalogueSeconds = book.timestamp
         readings.alerts.raised = recorder.totals
         readings.alerts.delivery = deliverer.readings
+        readings.tailUnread = tail.unreadBytes
         return readings
     }
 

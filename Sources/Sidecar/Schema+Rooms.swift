@@ -2,11 +2,12 @@ internal import Alerts
 internal import Budgets
 internal import Ledger
 public import Store
+internal import Tail
 
 extension Schema {
     /// The steps of all rooms, in the order in which they were released.
     public static let current = Schema(migrations: [
         LedgerSchema.version1, BudgetSchema.version2, AlertSchema.version3,
-        AdmissionSchema.version4,
+        AdmissionSchema.version4, TailSchema.tables,
     ])
 }

@@ -86,6 +86,7 @@ extension Sidecar {
         compare("intake.queue_events", \.ledger.queueEventsMax)
         compare("intake.dedup_window", \.ledger.dedupAgeNanos)
         compare("intake.dedup_ids", \.ledger.dedupCountMax)
+        compare("sources", \.sources)
         compare("metrics.labels", \.ledger.labels)
         compare("metrics.max_series", \.ledger.maxSeries)
         compare("metrics.top", \.ledger.top)

@@ -5,12 +5,14 @@ internal import Configuration
 internal import Delivery
 internal import HTTPClient
 internal import HTTPServer
+internal import Intake
 internal import Ledger
 internal import Logging
 internal import SQLite
 internal import SelfMetrics
 internal import Store
 internal import Synchronization
+internal import Tail
 internal import Usage
 internal import Wire
 
@@ -103,6 +105,20 @@ extension Sidecar {
                 write: { job, completion in ledger.write(job, completion: completion) },
                 top: { alert, database in top.find(alert, in: database) },
                 link: { link.alert($0) }, log: log))
+    }
+}
+
+extension Sidecar {
+    static func tail(
+        _ configuration: Configuration, _ positions: TailPositions, intake: EventIntake,
+        ledger: Ledger, metrics: SelfMetrics, log: Logger
+    ) -> FileTail {
+        FileTail(
+            sources: configuration.sources, positions: positions,
+            directory: configuration.storage.path,
+            services: TailServices(
+                intake: intake, queue: ledger.queue, metrics: metrics, time: ledger.time, log: log,
+                write: { job, completion in ledger.write(job, completion: completion) }))
     }
 }
 

@@ -16,6 +16,7 @@ internal import SQLite
 internal import SelfMetrics
 internal import Store
 internal import Synchronization
+internal import Tail
 internal import Threading
 public import Usage
 internal import Wire
@@ -46,6 +47,7 @@ public final class Sidecar: Sendable {
     let budgets: BudgetEngine
     let recorder: AlertRecorder
     let deliverer: Deliverer
+    private let tail: FileTail
     private let client: HTTPClient
     private let control = ControlQueue()
     private let server: HTTPServer
@@ -88,14 +90,19 @@ public final class Sidecar: Sendable {
         prices = try Prices(
             settings: configuration.pricing, stored: [], names: names, time: time, log: log)
         let pricer = prices.pricer
+        let positions = TailPositions()
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
-            participants: [budgets, UnpricedAlerts(names: names, recorder: recorder), recorder])
+            participants: [
+                budgets, UnpricedAlerts(names: names, recorder: recorder), recorder, positions,
+            ])
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
             metrics: metrics)
         otlp = Self.otlp(configuration, intake, pricer, hash, metrics, time)
+        tail = Self.tail(
+            configuration, positions, intake: intake, ledger: ledger, metrics: metrics, log: log)
         client = HTTPClient(userAgent: "costgauge/\(Version.number)")
         let base = PageLink(configuration.web.externalURL)
         deliverer = Self.deliverer(
@@ -108,7 +115,7 @@ public final class Sidecar: Sendable {
             writesCreated: configuration.writesCreated)
         let readings = Readings(
             ledger: ledger, databasePath: directory.databasePath, prices: prices, names: names,
-            time: time, recorder: recorder, deliverer: deliverer)
+            time: time, recorder: recorder, deliverer: deliverer, tail: tail)
         let reloader = Reloader()
         let path = directory.databasePath
         let reservations = Self.reservations(budgets, names, ledger, random)
@@ -132,6 +139,7 @@ public final class Sidecar: Sendable {
         }
         base.setDefault("http://\(server.address)")
         deliverer.start()
+        tail.start()
         reloader.attach(self)
     }
 
@@ -168,6 +176,7 @@ public final class Sidecar: Sendable {
         server.stopAccepting()
         metricsServer?.stopAccepting()
         otlpServer?.stopAccepting()
+        tail.stop()
         deliverer.stop()
         ledger.stop()
         client.stop()

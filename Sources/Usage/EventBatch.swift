@@ -42,6 +42,12 @@ public final class EventBatch: @unchecked Sendable {
 
     public var rows = EventRows()
     public var parts: [Part] = []
+    /// How far a tailed file is read once this batch is committed.
+    public var position: SourcePosition?
+    /// The next batch of the queue is committed with this one or not at all.
+    public var isContinued = false
+    /// Nobody else's events may come into it any more.
+    public var isSealed = false
 
     public init() {}
 
@@ -54,5 +60,8 @@ public final class EventBatch: @unchecked Sendable {
         // A batch of unusually long texts does not keep their memory for good.
         rows.text.removeAll(keepingCapacity: rows.text.capacity <= 1 << 20)
         parts.removeAll(keepingCapacity: true)
+        position = nil
+        isContinued = false
+        isSealed = false
     }
 }

@@ -32,7 +32,8 @@ extension Command {
 struct Tool {
     private static let commands: [any (Command & Sendable).Type] = [
         ServeCommand.self, CheckConfigCommand.self, DemoCommand.self, ReportCommand.self,
-        EventsCommand.self, PriceCommand.self, DetectCommand.self, TestAlertCommand.self,
+        EventsCommand.self, IngestCommand.self, PriceCommand.self, DetectCommand.self,
+        TestAlertCommand.self,
         VersionCommand.self,
     ]
 

@@ -1,0 +1,92 @@
+internal import Glibc
+
+/// A file open for reading, told apart from others by what the kernel says and not by its name.
+@safe
+public struct ReadableFile: ~Copyable {
+    /// The same while a file is renamed; a number may come again once a file is deleted.
+    public struct Identity: Hashable, Sendable {
+        public let device: UInt64
+        public let inode: UInt64
+
+        public init(device: UInt64, inode: UInt64) {
+            self.device = device
+            self.inode = inode
+        }
+    }
+
+    private let descriptor: Int32
+    public let identity: Identity
+
+    /// Nil when there is no such file, it is no regular file, or it may not be read.
+    public init?(_ path: String) {
+        // Without O_NONBLOCK the open of a pipe would wait for its writer.
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { return nil }
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(file)
+            return nil
+        }
+        descriptor = file
+        identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
+    deinit { close(descriptor) }
+
+    public var size: Int64 {
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Appends up to `count` bytes from `offset` on; fewer at the end of the file. False when the
+    /// disk refuses.
+    public func read(_ count: Int, at offset: Int64, into bytes: inout [UInt8]) -> Bool {
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: count))
+        var filled = 0
+        while filled < count {
+            let got = unsafe bytes.withUnsafeMutableBytes { buffer in
+                guard let base = buffer.baseAddress else { return 0 }
+                return unsafe pread(
+                    descriptor, base + start + filled, count - filled, Int(offset) + filled)
+            }
+            if got < 0, errno == EINTR { continue }
+            if got < 0 {
+                bytes.removeLast(bytes.count - start)
+                return false
+            }
+            if got == 0 { break }
+            filled += got
+        }
+        bytes.removeLast(count - filled)
+        return true
+    }
+
+    /// What the file at a path is now, without opening it.
+    public static func identity(of path: String) -> Identity? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            return nil
+        }
+        return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+}
+
+/// Names in a directory.
+public enum Directory {
+    /// Those that match a shell pattern (`*`, `?`, `[..]`), in order; at most `countMax`.
+    public static func names(in path: String, matching pattern: String, countMax: Int) -> [String] {
+        guard let directory = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
+                unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    unsafe String(cString: $0)
+                }
+            }
+            if unsafe fnmatch(pattern, name, FNM_PERIOD) == 0 { names.append(name) }
+        }
+        return Array(names.sorted().prefix(countMax))
+    }
+}

@@ -1,0 +1,88 @@
+internal import Alerts
+internal import Budgets
+public import Configuration
+internal import Intake
+internal import Ledger
+public import Logging
+internal import Pricing
+internal import SQLite
+internal import SelfMetrics
+internal import Store
+internal import Synchronization
+internal import Tail
+internal import Threading
+internal import Usage
+internal import Wire
+
+/// The sidecar without its surfaces: takes events into a data directory that no server uses. What
+/// budgets say to them is stored and told by the next server.
+public final class Loader: Sendable {
+    private let directory: DataDirectory
+    private let ledger: Ledger
+    private let intake: EventIntake
+
+    public init(configuration: Configuration, log: Logger) throws(SidecarError) {
+        let time = SystemTime()
+        let random: @Sendable () -> UInt64 = { UInt64.random(in: .min ... .max) }
+        let hash = SeededHash(seed: random())
+        let names = Names(hash: hash)
+        let metrics = SelfMetrics(rejectReasons: RejectReason.allCases.map(\.rawValue))
+        let recorder = AlertRecorder(
+            router: configuration.alerts.router,
+            retentionNanos: configuration.storage.alertsNanos, random: random, onDeliveries: {})
+        let budgets = BudgetEngine(
+            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log
+        ) { events, database, now throws(SQLiteError) in
+            try recorder.record(events, in: database, now: now)
+        }
+        (directory, ledger) = try Sidecar.openLedger(
+            configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
+            participants: [budgets, recorder, TailPositions()])
+        let pricer = Pricer(book: BuiltInPrices.book(), names: names)
+        intake = EventIntake(
+            settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
+            hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
+            metrics: metrics)
+        ledger.start()
+    }
+
+    /// What became of some lines; `failure` is why the store did not take them.
+    public struct Outcome: Sendable {
+        public var accepted = 0
+        public var duplicates = 0
+        public var rejected = 0
+        public var rejections: [(line: Int, message: String)] = []
+        public var failure: String?
+    }
+
+    /// Takes whole lines, one event each; returns when they are durable.
+    public func take(lines: [UInt8]) -> Outcome {
+        let done = WakeSignal()
+        let result = Mutex(Outcome())
+        var lines = lines
+        _ = intake.read(lines: &lines, from: .jsonl, into: ledger.queue) { report, outcome in
+            var final = Outcome()
+            final.accepted = outcome.accepted
+            final.duplicates = outcome.duplicates
+            final.rejected = report.rejectedCount
+            final.rejections = report.rejections.map { rejection in
+                let field = rejection.field.isEmpty ? "" : rejection.field + " "
+                return (rejection.line, field + rejection.message)
+            }
+            switch outcome.failure {
+            case nil: break
+            case .storeUnwritable(let message): final.failure = message
+            case .ledgerFull: final.failure = "the sum of all amounts would pass what 64 bits hold"
+            case .stopping: final.failure = "stopped"
+            }
+            let answer = final
+            result.withLock { $0 = answer }
+            done.notify()
+        }
+        done.wait()
+        return result.withLock { $0 }
+    }
+
+    /// Commits everything and closes the store.
+    public func stop() { ledger.stop() }
+}
