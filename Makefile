@@ -5,7 +5,7 @@ LIBRARIES := pkg-config libmicrohttpd-dev libsqlite3-dev libyaml-dev zlib1g-dev 
 PEERS := prometheus sqlite3 python3 python3-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test build format lint clean libraries peers
+.PHONY: help demo test build bench format lint clean libraries peers
 
 help: ## lists what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,14 @@ test: libraries peers ## runs all tests, with the real Prometheus and friends
 
 build: libraries ## builds .build/release/costgauge
 	swift build -c release --product costgauge
+
+bench: libraries build ## measures beside reference programs and prints one table
+	$(call install,gcc g++ python3)
+	mkdir -p .build/bench
+	g++ -O3 -std=c++17 Tests/Benchmarks/floor.cpp -o .build/bench/floor -lsimdjson -lsqlite3
+	gcc -O2 Tests/Benchmarks/nothing.c -o .build/bench/nothing -lmicrohttpd
+	gcc -O2 -D_GNU_SOURCE Tests/Benchmarks/load.c -o .build/bench/load
+	python3 Tests/Benchmarks/bench.py .build/release/costgauge .build/bench $(BENCH)
 
 format: ## formats the sources
 	swift format -i -r Package.swift Sources Tests

@@ -21,6 +21,8 @@ final class LedgerWriter: @unchecked Sendable {
     static let groupEventsMax = 20_000
     /// Rounds of waiting for a group that still grows, each one yield of the processor.
     private static let lingerRounds = 4
+    /// Under this a sender that tries again late may be counted twice.
+    static let windowNanosMin: Int64 = 900_000_000_000
     private static let probeBytes = 1 << 20
     private static let checkpointNanos: UInt64 = 10_000_000_000
     /// Rows after a checkpoint are applied again at start, at some millions a second.
@@ -41,6 +43,8 @@ final class LedgerWriter: @unchecked Sendable {
     private var fullFault = RepeatedFault()
     private var lastReceived: Int64
     private var retention: Retention
+    private var compaction = RollUpCompaction()
+    private var windowFault = RepeatedFault()
 
     /// Noncopyable values in one owner.
     private final class DatabaseBox {
@@ -121,6 +125,7 @@ final class LedgerWriter: @unchecked Sendable {
         tellParticipants(isDurable: true)
         lastReceived = now
         identities.settle(now: now)
+        watchWindow(now: now)
         shared.publish(
             now: now, windowNanos: identities.windowNanos(now: now), ids: identities.count)
         shared.state.withLock { state in
@@ -132,6 +137,19 @@ final class LedgerWriter: @unchecked Sendable {
             shared.log.info("the store accepts events again", ("failures", "\(failures)"))
         }
         for batch in group { settle(batch) }
+    }
+
+    /// Warns once when ids are crowded out so fast that late repetitions are not recognised.
+    private func watchWindow(now: Int64) {
+        let window = identities.windowNanos(now: now)
+        if window >= min(Self.windowNanosMin, shared.settings.dedupAgeNanos) {
+            if window >= 2 * Self.windowNanosMin { _ = windowFault.cleared() }
+        } else if windowFault.occurred("short") {
+            shared.log.warn(
+                "repeated event ids are recognised for less than 15 minutes; raise intake.dedup_ids",
+                ("seconds", "\(window / 1_000_000_000)"),
+                ("dedup_ids", "\(shared.settings.dedupCountMax)"))
+        }
     }
 
     /// Marks duplicates, and refuses the parts whose amounts no longer fit into the ledger. Answers
@@ -286,6 +304,7 @@ extension LedgerWriter {
             tick(participant, now: time)
         }
         retention.run(database.database, now: time, shared.log)
+        compaction.run(database.database, now: time, shared.log)
     }
 
     private func tick(_ participant: any CommitParticipant, now: Int64) {

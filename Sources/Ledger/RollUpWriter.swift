@@ -5,29 +5,35 @@ struct RollUpWriter: ~Copyable {
     private let pending: RecordTable
     private var upsert: Statement
 
-    private static let keys = [
+    static let keys = [
         "quarter", "tenant", "user", "feature", "agent", "operation", "provider", "model", "tags",
         "facts",
     ]
-    private static let sums = [
+    static let sums = [
         "events", "input_tokens", "plain_input_tokens", "plain_output_tokens",
         "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
         "audio_input_tokens", "audio_output_tokens", "cost_nanousd",
     ]
+
+    static let names = (keys + sums + ["largest_nanousd"]).joined(separator: ", ")
+
+    /// What a roll-up that is there already becomes.
+    static let additions =
+        (sums.map { "\($0) = \($0) + excluded.\($0)" }
+        + ["largest_nanousd = max(largest_nanousd, excluded.largest_nanousd)"])
+        .joined(separator: ", ")
 
     init(_ database: borrowing Database) throws(SQLiteError) {
         let pending = try RecordTable(
             name: "pending_rollups", columns: Self.layout,
             // No entry is stepped over.
             filter: RecordFilter(offset: 0, mask: 0), in: database)
-        let names = (Self.keys + Self.sums + ["largest_nanousd"]).joined(separator: ", ")
-        let additions = Self.sums.map { "\($0) = \($0) + excluded.\($0)" }
+        let names = Self.names
         // "where true" tells the parser that the conflict clause belongs to no join.
         let upsert = try database.prepare(
             """
             insert into rollups (\(names)) select \(names) from pending_rollups where true
-            on conflict do update set \(additions.joined(separator: ", ")),
-                largest_nanousd = max(largest_nanousd, excluded.largest_nanousd)
+            on conflict do update set \(Self.additions)
             """, isKept: true)
         self.pending = pending
         self.upsert = upsert

@@ -90,23 +90,25 @@ private func costs(_ metrics: Metrics) -> Int64 {
         #expect(try server.metrics().ledger == before.ledger)
     }
 
-    @Test func `P1 P2 kill -9 under load loses nothing acknowledged and counts nothing twice`()
+    @Test
+    func
+        `P1 P2 twelve kill -9 under four senders lose nothing acknowledged and count nothing twice`()
         throws
     {
         let place = TemporaryDirectory()
         var source = EventSource(seed: 7)
-        let bodies = (0..<240).map { _ in
+        let bodies = (0..<480).map { _ in
             (0..<40).map { _ in source.event() }.joined(separator: "\n")
         }
         let acknowledged = Mutex<Set<Int>>([])
         var random = SeededRandom(seed: 3)
-        for _ in 0..<4 {
+        for _ in 0..<12 {
             let server = try Costgauge(storage: place.path)
             let port = server.port
-            let senders = (0..<3).map { lane in
+            let senders = (0..<4).map { lane in
                 Thread {
                     guard let client = try? TestHTTPClient(port: port) else { return }
-                    for index in bodies.indices where index % 3 == lane {
+                    for index in bodies.indices where index % 4 == lane {
                         if acknowledged.withLock({ $0.contains(index) }) { continue }
                         guard let answer = try? client.post(bodies[index]), answer.status == 200
                         else { return }

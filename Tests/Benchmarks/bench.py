@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Measures costgauge beside reference programs on the same machine, in the same run.
+
+  bench.py COSTGAUGE DIRECTORY [--events N] [--rounds N] [--stored N]
+
+A figure is a ratio: the reference runs before and after each measurement, and the mean of the two counts.
+DIRECTORY holds the compiled floor, nothing and load and takes the data. Prints a Markdown table.
+"""
+import argparse, json, os, random, re, shutil, signal, socket, statistics, subprocess, sys, time, urllib.request
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("costgauge")
+arguments.add_argument("directory")
+arguments.add_argument("--events", type=int, default=500_000)
+arguments.add_argument("--rounds", type=int, default=3)
+arguments.add_argument("--stored", type=int, default=10_000_000)
+options = arguments.parse_args()
+os.chdir(options.directory)
+binary = os.path.abspath(options.costgauge) if os.path.exists(options.costgauge) else options.costgauge
+ticks = os.sysconf("SC_CLK_TCK")
+
+
+def make_events(path, count, seed=1):
+    """Skewed tenants, users, features and models, heavy-tailed token counts; the last hour."""
+    source = random.Random(seed)
+    skewed = lambda n: min(n - 1, int(n ** source.random()) - 1)
+    models = ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini", "o3", "text-embedding-3-small"]
+    features = ["chat", "search", "summarize", "agent.plan"]
+    start = time.time() - 3600
+    with open(path, "w") as file:
+        for index in range(count):
+            moment = start + 3600 * index / count
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+            input_tokens = min(int(source.paretovariate(1.3) * 150), 900000)
+            file.write(json.dumps({
+                "id": "evt_%016x" % source.getrandbits(64), "timestamp": f"{stamp}.{int(moment % 1 * 1000):03d}Z",
+                "tenant": f"tenant-{skewed(200)}", "user": f"user-{skewed(20000)}", "feature": features[skewed(4)],
+                "provider": "openai", "model": models[skewed(6)], "input_tokens": input_tokens,
+                "cached_input_tokens": input_tokens // 4, "output_tokens": min(int(source.paretovariate(1.5) * 60), 16000),
+                "cost_usd": round(source.paretovariate(1.4) * 0.0004, 6)}) + "\n")
+
+
+def fields(text):
+    words = text.split()
+    return {words[i]: float(words[i + 1]) for i in range(0, len(words) - 1, 2)}
+
+
+def remove(path):
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class Server:
+    def __init__(self, data, configuration=""):
+        self.log = open("server.log", "w")
+        command = [binary, "serve", f"--storage.path={data}", "--web.listen-address=127.0.0.1:0"]
+        if configuration:
+            open("bench.yaml", "w").write(configuration)
+            command.append("--config.file=bench.yaml")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(command, stderr=self.log)
+        while True:
+            match = re.search(r"listening.* address=[\d.]+:(\d+)", open("server.log").read())
+            if match:
+                break
+            if self.process.poll() is not None:
+                sys.exit(open("server.log").read())
+            time.sleep(0.005)
+        self.seconds = time.monotonic() - self.started
+        self.port = int(match[1])
+
+    def metrics(self):
+        page = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics").read().decode()
+        samples = {}
+        for line in page.splitlines():
+            if not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                samples[name] = float(value)
+        return samples
+
+    def cpu_seconds(self):
+        stat = open(f"/proc/{self.process.pid}/stat").read().rsplit(") ", 1)[1].split()
+        return (int(stat[11]) + int(stat[12])) / ticks
+
+    def memory(self, key="VmHWM"):
+        return int(re.search(key + r":\s+(\d+)", open(f"/proc/{self.process.pid}/status").read())[1]) / 1024
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        self.log.close()
+
+
+def floor():
+    result = fields(subprocess.check_output(["./floor", "events.ndjson", "floor.db"], text=True))
+    for suffix in ["", "-wal", "-shm"]:
+        if os.path.exists("floor.db" + suffix):
+            os.remove("floor.db" + suffix)
+    return result["events_per_second"]
+
+
+def load(port, file, connections, lines, seconds=None):
+    command = ["./load", str(port), file, str(connections), str(lines)] + ([str(seconds)] if seconds else [])
+    return fields(subprocess.check_output(command, text=True))
+
+
+rows = []
+
+
+def row(what, ours, reference, ratio, target):
+    rows.append((what, ours, reference, ratio, target))
+    print(f"  {what}: {ours}; {reference}; {ratio}", file=sys.stderr)
+
+
+def thousands(number):
+    return f"{number:,.0f}".replace(",", " ")
+
+
+def batches():
+    ratios, ours, floors, commits, cpu, memory = [], [], [], [], [], 0
+    before = floor()
+    for _ in range(options.rounds):
+        remove("data")
+        server = Server("data")
+        result = load(server.port, "events.ndjson", 4, 1000)
+        if result["events"] != options.events:
+            sys.exit(f"only {result['events']} of {options.events} events were acknowledged")
+        samples = server.metrics()
+        commits.append(options.events / samples["costgauge_commit_duration_seconds_count"])
+        cpu.append(server.cpu_seconds() / options.events * 1e9)
+        memory = max(memory, server.memory())
+        server.stop()
+        after = floor()
+        reference = (before + after) / 2
+        before = after
+        ours.append(result["events_per_second"])
+        floors.append(reference)
+        ratios.append(result["events_per_second"] / reference)
+    row("durable ingest over HTTP, bodies of 1000 events, 4 connections",
+        f"{thousands(statistics.median(ours))} events/s", f"floor {thousands(statistics.median(floors))} events/s",
+        f"{statistics.median(ratios):.2f}", ">= 1.2, goal 2.0")
+    row("... events a commit; CPU an event", f"{statistics.median(commits):.0f}; {statistics.median(cpu):.0f} ns", "", "", "")
+    row("... resident memory at its peak, 20 000 users", f"{memory:.0f} MiB", "", "", "< 300 MiB")
+
+
+def tailed():
+    path = os.path.abspath("events.ndjson")
+    remove("data")
+    server = Server("data", f"sources:\n  - {{type: jsonl, path: \"{path}\"}}\n")
+    name = 'costgauge_ingest_events_total{source="jsonl",outcome="accepted"}'
+    while server.metrics()[name] < options.events:
+        time.sleep(0.2)
+    seconds, cpu = time.monotonic() - server.started, server.cpu_seconds()
+    server.stop()
+    reference = ratio = ""
+    if shutil.which("mtail"):
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cost.mtail")
+        before = os.times()
+        subprocess.run(["mtail", "--one_shot", "--progs", program, "--logs", path, "--port", "0"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        after = os.times()
+        used = after.children_user + after.children_system - before.children_user - before.children_system
+        reference = f"mtail {thousands(options.events / used)} lines per CPU second, in memory"
+        ratio = f"{used / cpu:.1f}"
+    row("tailed file, durable", f"{thousands(options.events / cpu)} events per CPU second, {thousands(options.events / seconds)} events/s",
+        reference or "mtail is not installed", ratio, ">= 10")
+
+
+def single():
+    def nothing():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = subprocess.Popen(["./nothing", str(port)])
+        time.sleep(0.3)
+        try:
+            return load(port, "events.ndjson", 64, 1, 3)["requests_per_second"]
+        finally:
+            process.kill()
+            process.wait()
+
+    ratios, ours, references = [], [], []
+    before = nothing()
+    for _ in range(options.rounds):
+        remove("data")
+        server = Server("data")
+        result = load(server.port, "events.ndjson", 64, 1, 3)
+        server.stop()
+        after = nothing()
+        ours.append(result["requests_per_second"])
+        references.append((before + after) / 2)
+        ratios.append(ours[-1] / references[-1])
+        before = after
+    row("single events, 64 connections, each answered after its commit", f"{thousands(statistics.median(ours))} requests/s",
+        f"libmicrohttpd that does nothing {thousands(statistics.median(references))} requests/s",
+        f"{statistics.median(ratios):.2f}", ">= 0.5")
+
+
+def memory_per_id():
+    remove("data")
+    server = Server("data")
+    idle = server.memory("VmRSS")
+    server.stop()
+    with open("ids.ndjson", "w") as file:
+        for index in range(1_000_000):
+            file.write(f'{{"id":"i{index}","tenant":"t{index % 1000}","user":"u{index}","cost_usd":0.001}}\n')
+    server = Server("data")
+    load(server.port, "ids.ndjson", 4, 1000)
+    used = server.memory("VmRSS")
+    ids = server.metrics()["costgauge_dedup_ids"]
+    server.stop()
+    row("1 000 000 (tenant, user) pairs and as many ids", f"{used:.0f} MiB resident, {idle:.0f} MiB when idle", "", "", "< 600 MiB; idle < 40 MiB")
+    row("... a pair, its names, rings and its id", f"{(used - idle) * 1048576 / ids:.0f} bytes", "", "", "")
+
+
+def restart():
+    remove("data")
+    server = Server("data")
+    load(server.port, "events.ndjson", 4, 1000)
+    server.stop()
+    import sqlite3
+    store = sqlite3.connect("data/costgauge.db")
+    columns = [line[1] for line in store.execute("pragma table_info(events)") if line[1] != "seq"]
+    copied = ", ".join("id || ':' || ?" if column == "id" else column for column in columns)
+    copies = options.stored // options.events
+    for copy in range(1, copies):
+        store.execute(f"insert into events ({', '.join(columns)}) select {copied} from events where seq <= ?", (copy, options.events))
+        store.commit()
+    rows_stored = store.execute("select max(seq) from events").fetchone()[0]
+    store.execute("update ledger_meta set value = ? where key = 'applied_seq'", (str(rows_stored - 100_000),))
+    store.commit()
+    store.execute("pragma wal_checkpoint(truncate)")
+    store.close()
+    times = []
+    for _ in range(3):
+        server = Server("data")
+        times.append(server.seconds)
+        server.process.kill()
+        server.process.wait()
+    row(f"restart with {thousands(rows_stored)} events, 100 000 of them after the last checkpoint",
+        f"{statistics.median(times):.2f} s until it listens", "", "", "< 2 s")
+
+
+def scrape():
+    remove("data")
+    with open("series.ndjson", "w") as file:
+        for index in range(25_000):
+            file.write(f'{{"tenant":"t{index % 500}","feature":"f{index // 500}","provider":"p","model":"m","input_tokens":5,"output_tokens":3,"cost_usd":0.001}}\n')
+    server = Server("data", "metrics: {max_series: 200000}\n")
+    before = server.memory("VmRSS")
+    load(server.port, "series.ndjson", 4, 1000)
+    def measure(headers):
+        times = []
+        for _ in range(10):
+            request = urllib.request.Request(f"http://127.0.0.1:{server.port}/metrics", headers=headers)
+            start = time.monotonic()
+            body = urllib.request.urlopen(request).read()
+            times.append(time.monotonic() - start)
+        return statistics.median(times) * 1000, len(body)
+    plain, plain_bytes = measure({})
+    packed, packed_bytes = measure({"Accept-Encoding": "gzip"})
+    series = server.metrics()["costgauge_series"]
+    row(f"/metrics with {thousands(series)} series", f"{plain:.1f} ms ({plain_bytes / 1e6:.1f} MB), gzip {packed:.1f} ms ({packed_bytes / 1e6:.2f} MB)",
+        "", "", "")
+    row("... memory", f"{(server.memory('VmRSS') - before) * 1048576 / series:.0f} bytes a series", "", "", "")
+    server.stop()
+
+
+make_events("events.ndjson", options.events)
+for measurement in [batches, tailed, single, memory_per_id, scrape, restart]:
+    measurement()
+remove("data")
+model = re.search(r"model name\s+: (.*)", open("/proc/cpuinfo").read())
+print(f"{model[1] if model else 'unknown processor'}, {os.cpu_count()} cores, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB, "
+      f"load {os.getloadavg()[0]:.1f}; {options.events} events, median of {options.rounds}; {time.strftime('%Y-%m-%d')}\n")
+print("| work | costgauge | reference in the same run | ratio | target |")
+print("|---|---|---|---|---|")
+for entry in rows:
+    print("| " + " | ".join(entry) + " |")

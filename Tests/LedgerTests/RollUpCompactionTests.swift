@@ -1,0 +1,73 @@
+import Foundation
+import SQLite
+import Store
+import Synchronization
+import TestSupport
+import Testing
+import Usage
+
+@testable import Ledger
+
+@Suite struct RollUpCompactionTests {
+    @Test func `old quarter hours become hours, old hours become days, sums stay`() throws {
+        let place = TemporaryDirectory()
+        let time = ManualTime()
+        let harness = try LedgerHarness(path: place.path, time: time)
+        let day: Int64 = 86_400_000_000_000
+        let midnight = time.unixNanos / day * day
+        var total: Int64 = 0
+        // Eight quarter hours each of a young, an old and a very old day, and two tenants.
+        for age in [Int64(2), 50, 450] {
+            for quarter in 0..<8 {
+                for tenant in ["a", "b"] {
+                    total += 7
+                    harness.commit([
+                        harness.event(
+                            tenant, "m", cost: 7,
+                            at: midnight - age * day + Int64(quarter) * 900_000_000_000)
+                    ])
+                }
+            }
+        }
+        harness.stop()
+        let again = try LedgerHarness(path: place.path, time: time)
+        defer { again.stop() }
+        let reader = try DataDirectory.openForReading(
+            path: place.path, schema: LedgerHarness.schema)
+        // Young: 8 quarter hours; old: 2 hours; very old: 1 day; times two tenants.
+        let isDone = try eventually {
+            time.advance(seconds: 2)
+            return try reader.integer("select count(*) from rollups") == 22
+        }
+        #expect(isDone)
+        #expect(try reader.integer("select sum(cost_nanousd) from rollups") == total)
+        #expect(try reader.integer("select sum(events) from rollups") == 48)
+        #expect(try reader.integer("select max(largest_nanousd) from rollups") == 7)
+        let veryOld = (midnight - 450 * day) / 900_000_000_000
+        #expect(
+            try reader.integer(
+                "select sum(events) from rollups where quarter = \(veryOld)") == 16)
+    }
+
+    @Test func `batches that belong together are taken together, and never mixed`() {
+        let queue = EventQueue(eventsMax: 1_000_000)
+        func batch(_ events: Int) -> EventBatch {
+            let batch = queue.checkoutEmpty()
+            for _ in 0..<events { batch.rows.events.append(CostEvent()) }
+            batch.parts.append(
+                EventBatch.Part(range: 0..<events, receipt: Receipt { _ in }))
+            return batch
+        }
+        queue.submit(batch(600))
+        queue.submit(together: [batch(300), batch(10)])
+        // A batch of a unit is not handed out again, whatever room it has.
+        let other = queue.checkout()
+        #expect(other.count == 0)
+        var group: [EventBatch] = []
+        queue.take(eventsMax: 899, into: &group, sleepingNanos: 0)
+        #expect(group.map(\.count) == [600])
+        group = []
+        queue.take(eventsMax: 1, into: &group, sleepingNanos: 0)
+        #expect(group.map(\.count) == [300, 10])
+    }
+}
