@@ -11,12 +11,24 @@ public enum Peers {
 
     public static var prometheus: String? { ChildProcess.find("prometheus") }
     public static var promtool: String? { ChildProcess.find("promtool") }
+    public static var vmalert: String? { ChildProcess.find("vmalert") }
+    public static var amtool: String? { ChildProcess.find("amtool") }
+    public static var systemdAnalyze: String? { ChildProcess.find("systemd-analyze") }
+    public static var nginx: String? {
+        ChildProcess.find("nginx")
+            ?? (FileManager.default.isExecutableFile(atPath: "/usr/sbin/nginx")
+                ? "/usr/sbin/nginx" : nil)
+    }
 
     public static var missing: [String] {
         var missing: [String] = []
         if python == nil { missing.append("python packages") }
         if prometheus == nil { missing.append("prometheus") }
         if promtool == nil { missing.append("promtool") }
+        if vmalert == nil { missing.append("vmalert") }
+        if amtool == nil { missing.append("amtool") }
+        if systemdAnalyze == nil { missing.append("systemd-analyze") }
+        if nginx == nil { missing.append("nginx") }
         return missing
     }
 
@@ -57,11 +69,12 @@ public final class Prometheus {
     private let port: UInt16
     private let directory = TemporaryDirectory()
 
-    public init(scraping target: UInt16, interval: String = "1s") throws {
+    public init(scraping target: UInt16, interval: String = "1s", rules: [String] = []) throws {
         let file = try directory.file(
             "prometheus.yml",
             """
             global: {scrape_interval: \(interval), evaluation_interval: \(interval)}
+            rule_files: [\(rules.joined(separator: ", "))]
             scrape_configs:
               - job_name: costgauge
                 static_configs: [{targets: ["127.0.0.1:\(target)"]}]
@@ -108,6 +121,11 @@ public final class Prometheus {
             values[metric] = value
         }
         return values
+    }
+
+    /// The answer of an API path, which must begin with a slash and be escaped.
+    public func get(_ path: String) throws -> [String: Any] {
+        try TestHTTPClient(port: port).request("GET", path).json()
     }
 
     /// Health and last error of the target.

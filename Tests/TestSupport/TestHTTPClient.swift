@@ -86,6 +86,15 @@ public final class TestHTTPClient {
             while received.count < length { try fill() }
             body = Array(received.prefix(length))
             received.removeFirst(length)
+        } else if !isHead, headers["transfer-encoding"] == "chunked" {
+            while let length = Int(
+                String(decoding: try read(until: [0x0d, 0x0a]), as: UTF8.self), radix: 16)
+            {
+                while received.count < length + 2 { try fill() }
+                body += received.prefix(length)
+                received.removeFirst(length + 2)
+                if length == 0 { break }
+            }
         }
         return Answer(status: status, headers: headers, body: body)
     }
