@@ -3,7 +3,8 @@
 LIBRARIES := pkg-config libmicrohttpd-dev libsqlite3-dev libyaml-dev zlib1g-dev libsimdjson-dev \
 	libcurl4-openssl-dev libssl-dev tzdata
 PEERS := prometheus sqlite3 python3 python3-venv victoria-metrics \
-	prometheus-alertmanager systemd nginx-light curl openssl binutils
+	prometheus-alertmanager systemd nginx-light curl openssl binutils \
+	chromium chromium-driver
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help demo test build bench format lint clean libraries peers

@@ -114,9 +114,17 @@ let package = Package(
                 "Aggregation", "Alerts", "Budgets", "Delivery", "Gzip", "Ledger", "SelfMetrics",
                 "Usage", "Wire",
             ]),
+        .target(
+            name: "Web",
+            exclude: [
+                "api.js", "app.js", "chart.js", "icon.svg", "index.html", "page.css", "spend.js",
+                "text.js", "watch.js",
+            ]),
+        room("WebPage", ["Web"]),
         room(
             "API",
             [
+                "WebPage",
                 "Alerts", "Budgets", "Delivery", "Exposition", "Gzip", "HTTPServer", "Intake",
                 "JSON",
                 "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",

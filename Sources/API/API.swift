@@ -69,7 +69,8 @@ public final class API: HTTPHandler {
         guard let (route, values) = find(exchange.path) else { return }
         let value = values.first ?? ""
         switch route.action {
-        case .page: finish(exchange, LandingPage.response)
+        case .page: finish(exchange, PageFiles.response("index.html"))
+        case .webFile: finish(exchange, PageFiles.response(value))
         case .healthy: finish(exchange, .text(200, "costgauge is Healthy.\n"))
         case .ready: finish(exchange, ready)
         case .metrics: onControl(exchange) { [self] _ in metrics(exchange) }

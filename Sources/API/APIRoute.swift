@@ -5,6 +5,7 @@ internal import OTLP
 struct APIRoute: Sendable {
     enum Action: Equatable, Sendable {
         case costs, dashboard, forecast
+        case webFile
         case page, metrics, healthy, ready, reload, events, litellm
         case otlp(OTLPSignal)
         case check, reserve, settle, release
@@ -48,6 +49,7 @@ struct APIRoute: Sendable {
 
     private static let own = [
         APIRoute(path: "/", methods: read, action: .page),
+        APIRoute(path: "/web/{file}", methods: read, action: .webFile),
         APIRoute(path: "/metrics", methods: read, action: .metrics),
         APIRoute(path: "/-/healthy", methods: read, action: .healthy),
         APIRoute(path: "/-/ready", methods: read, action: .ready),

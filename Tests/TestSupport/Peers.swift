@@ -12,6 +12,11 @@ public enum Peers {
     public static var prometheus: String? { ChildProcess.find("prometheus") }
     public static var promtool: String? { ChildProcess.find("promtool") }
     public static var vmalert: String? { ChildProcess.find("vmalert") }
+    public static var chromium: String? {
+        ChildProcess.find("chromium").flatMap { path in
+            ChildProcess.find("chromedriver").map { _ in path }
+        }
+    }
     public static var amtool: String? { ChildProcess.find("amtool") }
     public static var systemdAnalyze: String? { ChildProcess.find("systemd-analyze") }
     public static var nginx: String? {
@@ -26,6 +31,7 @@ public enum Peers {
         if prometheus == nil { missing.append("prometheus") }
         if promtool == nil { missing.append("promtool") }
         if vmalert == nil { missing.append("vmalert") }
+        if chromium == nil { missing.append("chromium, chromium-driver") }
         if amtool == nil { missing.append("amtool") }
         if systemdAnalyze == nil { missing.append("systemd-analyze") }
         if nginx == nil { missing.append("nginx") }

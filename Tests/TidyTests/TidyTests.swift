@@ -114,7 +114,7 @@ struct Tidy {
             "HTTPServer", "HTTPClient", "SQLite", "YAML", "JSON", "Gzip", "Crypto",
             // Loads of several bytes, clocks and system calls.
             "Wire", "Usage", "Threading", "TimeZones", "Store", "Logging", "Exposition", "Sidecar",
-            "Pricing", "Files",
+            "Pricing", "Files", "WebPage",
             "costgauge",
         ]
         let rooms = Set(

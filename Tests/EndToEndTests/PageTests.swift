@@ -1,0 +1,77 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct PageTests {
+    private static let files = [
+        "app.js", "api.js", "chart.js", "spend.js", "text.js", "watch.js", "page.css", "icon.svg",
+    ]
+
+    @Test func `the page comes whole from the binary, small, and lets nothing else in`() throws {
+        let place = TemporaryDirectory()
+        let server = try Costgauge(storage: place.path)
+        let client = try server.client()
+        let page = try client.request("GET", "/")
+        #expect(page.status == 200)
+        #expect(page.headers["content-type"] == "text/html; charset=utf-8")
+        let policy = page.headers["content-security-policy"] ?? ""
+        #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self'"))
+        #expect(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"))
+        var weight = page.body.count
+        let source = Costgauge.repository + "/Sources/Web/"
+        for name in Self.files {
+            let file = try client.request("GET", "/web/\(name)")
+            #expect(file.status == 200, "\(name)")
+            #expect(file.text == (try String(contentsOfFile: source + name, encoding: .utf8)))
+            #expect(file.headers["content-security-policy"] == policy)
+            weight += file.body.count
+        }
+        #expect(weight < 100_000)
+        #expect(try client.request("GET", "/web/nothing.js").status == 404)
+        // Nothing on the page comes from elsewhere, and no handler stands in the markup.
+        let asked = page.text.matches(of: /(?:src|href)="([^"]+)"/).map { String($0.1) }
+        #expect(asked.allSatisfy { $0.hasPrefix("/") || $0.hasPrefix("#") }, "\(asked)")
+        #expect(page.text.firstMatch(of: /\son[a-z]+=|style=|<script>/) == nil)
+        for name in Self.files {
+            let text = try String(contentsOfFile: source + name, encoding: .utf8)
+            let addresses = text.matches(of: /https?:\/\/[^"\s]+/).map { String($0.0) }
+            #expect(addresses.allSatisfy { $0 == "http://www.w3.org/2000/svg" }, "\(addresses)")
+            #expect(!text.contains("innerHTML"), "\(name)")
+        }
+    }
+
+    /// What the script of the browser found wrong, a line each.
+    private static func browse(
+        _ port: UInt16, zone: String, _ arguments: [String] = []
+    ) throws -> String {
+        let place = TemporaryDirectory()
+        let folder = ProcessInfo.processInfo.environment["SCREENSHOTS"] ?? place.path
+        let script = Costgauge.repository + "/Tests/EndToEndTests/Python/page.py"
+        let run = try ChildProcess.run(
+            try #require(Peers.python),
+            [script, "http://127.0.0.1:\(port)/", folder] + arguments,
+            environment: ["TZ": zone])
+        #expect(run.status == 0, "\(run.errors)")
+        return run.output
+    }
+
+    @Test(.enabled(if: Peers.chromium != nil, "make test installs the peers"))
+    func `in a real browser the demo fills every part, filters work and nothing is unreadable`()
+        throws
+    {
+        let demo = try Demo(speed: 7200)
+        // The first live alerts, with who was told of them.
+        let isTold = try eventually(seconds: 120) {
+            try TestHTTPClient(port: demo.port).request("GET", "/v1/alerts").text.contains("\"id\"")
+        }
+        #expect(isTold)
+        #expect(try Self.browse(demo.port, zone: "Pacific/Chatham") == "")
+    }
+
+    @Test(.enabled(if: Peers.chromium != nil, "make test installs the peers"))
+    func `the page of a new sidecar says what is missing instead of showing nothing`() throws {
+        let place = TemporaryDirectory()
+        let server = try Costgauge(storage: place.path)
+        #expect(try Self.browse(server.port, zone: "America/St_Johns", ["empty"]) == "")
+    }
+}

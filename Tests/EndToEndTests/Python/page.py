@@ -1,0 +1,161 @@
+"""Opens the page in headless Chromium and does what people do. Arguments: address, folder for screenshots.
+Prints one line a problem; none when all is well. CHROMIUM_ZONE picks the viewer's zone through TZ."""
+
+import os
+import sys
+import time
+
+from axe_core_python.selenium import Axe
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+address, folder = sys.argv[1], sys.argv[2]
+problems = []
+
+
+def browser(width, height, dark=False):
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 "--hide-scrollbars", f"--window-size={width},{height}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+        {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+    return driver
+
+
+def check(is_true, what):
+    if not is_true:
+        problems.append(what)
+
+
+def wait(driver, what, condition):
+    deadline = time.time() + 60
+    while time.time() < deadline:
+        try:
+            found = condition()
+            if found:
+                return found
+        except Exception:  # the page replaced what was just found
+            pass
+        time.sleep(0.1)
+    problems.append(f"waited in vain for {what}: {driver.current_url}")
+    return None
+
+
+def text(driver, selector):
+    return driver.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+
+def all(driver, selector):
+    return driver.find_elements(By.CSS_SELECTOR, selector)
+
+
+def click(driver, selector, wanted=None):
+    # Parts are drawn anew while they live, so finding and clicking are one step.
+    return driver.execute_script(
+        "const node = [...document.querySelectorAll(arguments[0])].find((one) => !arguments[1] || one.innerText.trim() === arguments[1]);"
+        "node?.click(); return !!node", selector, wanted)
+
+
+def loaded(driver):
+    wait(driver, "the first data", lambda: not all(driver, ".skeleton"))
+
+
+def complaints(driver, where):
+    for entry in driver.get_log("browser"):
+        problems.append(f"console, {where}: {entry['message']}")
+    result = Axe().run(driver)
+    for violation in result["violations"]:
+        for node in violation["nodes"][:3]:
+            problems.append(f"axe, {where}: {violation['id']}: {node['html'][:150]} {node.get('any', [{}])[0].get('message', '') if node.get('any') else ''}")
+    wide = driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    check(wide <= 0, f"{where}: scrolls sideways by {wide}")
+
+
+def picture(driver, name):
+    height = driver.execute_script("return document.documentElement.scrollHeight")
+    data = driver.execute_cdp_cmd("Page.captureScreenshot", {
+        "captureBeyondViewport": True,
+        "clip": {"x": 0, "y": 0, "width": driver.execute_script("return innerWidth"), "height": height, "scale": 1}})
+    import base64
+    with open(f"{folder}/{name}.png", "wb") as file:
+        file.write(base64.b64decode(data["data"]))
+
+
+def walk(driver):
+    """Every part has data; filters, levels, ranges and the address follow each other."""
+    check("$" in text(driver, "#tiles"), "the tiles show no dollars")
+    check(len(all(driver, "#spend svg rect")) > 30, "the chart has no bars")
+    check(len(all(driver, "#budgets .bar")) >= 3, "no budgets")
+    check("Notifications" not in text(driver, "#alerts") and len(all(driver, "#alerts li")) >= 1, "no alerts")
+    check("acorn-preview-2" in text(driver, "#unpriced"), "the unpriced model is missing")
+    check("Version" in text(driver, "#health"), "no health")
+    check(os.environ.get("TZ", "UTC") in text(driver, "#zone"), f"the zone: {text(driver, '#zone')}")
+
+    # Drill down: tenant, feature, model.
+    click(driver, "#top .link", "granite-bank")
+    wait(driver, "the filter in the address", lambda: "tenant=granite-bank" in driver.current_url and "level=feature" in driver.current_url)
+    wait(driver, "features of one tenant", lambda: "agents.research" in text(driver, "#top"))
+    click(driver, "#top .link", "agents.research")
+    wait(driver, "models of one feature", lambda: "claude-sonnet" in text(driver, "#top"))
+    picture(driver, "drill-down")
+    # The address alone brings the same view.
+    link = driver.current_url
+    driver.get("about:blank")
+    driver.get(link)
+    loaded(driver)
+    check(len(all(driver, "#trail .chip")) == 3, "a deep link lost its filters")
+    check("claude-sonnet" in text(driver, "#top"), "a deep link shows something else")
+    click(driver, "#trail .chip", "All spend")
+    wait(driver, "no filters", lambda: not all(driver, "#trail .chip"))
+    for words, columns in (("24 hours", 24), ("30 days", 30)):
+        click(driver, "#ranges button", words)
+        wait(driver, words, lambda: len(all(driver, "#spend .hit")) == columns)
+    driver.execute_script("const s = document.getElementById('stack'); s.value = 'model'; s.dispatchEvent(new Event('change'))")
+    wait(driver, "models in the chart", lambda: "gpt-4o" in text(driver, "#spend .legend"))
+
+    # By keyboard: a bar is read out, and focus stays through a refresh.
+    chart = wait(driver, "the chart", lambda: all(driver, "#spend .chart")[0])
+    driver.execute_script("document.querySelector('#spend .chart').focus()")
+    driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
+    check("$" in text(driver, "#spend .tip"), "no tip for the bar")
+    check("$" in driver.execute_script("return document.querySelector('#spend [aria-live]').textContent"), "the bar is not read out")
+    check(driver.execute_script("return document.querySelector('#spend details table tbody').rows.length") == 30, "the table has other rows")
+
+
+if len(sys.argv) > 3 and sys.argv[3] == "signin":
+    driver = browser(1000, 800)
+    driver.get(address)
+    wait(driver, "the question for a token", lambda: driver.execute_script("return document.getElementById('signin').open"))
+    driver.find_element(By.ID, "token").send_keys(sys.argv[4], Keys.ENTER)
+    loaded(driver)
+    wait(driver, "data after signing in", lambda: "$" in text(driver, "#tiles"))
+    driver.quit()
+elif len(sys.argv) > 3 and sys.argv[3] == "empty":
+    driver = browser(1280, 900)
+    driver.get(address)
+    loaded(driver)
+    for part in ("spend", "top", "alerts", "unpriced"):
+        check(len(text(driver, f"#{part} .empty")) > 10, f"{part} says nothing when it is empty")
+    picture(driver, "empty")
+    complaints(driver, "empty")
+    driver.quit()
+else:
+    for name, width, height, dark in (("light", 1360, 900, False), ("dark", 1360, 900, True), ("phone", 390, 844, False)):
+        driver = browser(width, height, dark)
+        driver.get(address)
+        loaded(driver)
+        picture(driver, name)
+        complaints(driver, name)
+        if name == "light":
+            walk(driver)
+            complaints(driver, "after the walk")
+        driver.quit()
+for problem in problems:
+    print(problem)
