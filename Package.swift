@@ -100,7 +100,9 @@ let package = Package(
                 "Wire",
             ]),
         room("Anomalies", ["Aggregation", "JSON", "Ledger", "SQLite", "Usage", "Wire"]),
-        room("Alerts", ["Budgets", "JSON", "Ledger", "SQLite", "SelfMetrics", "Usage", "Wire"]),
+        room(
+            "Alerts",
+            ["Anomalies", "Budgets", "JSON", "Ledger", "SQLite", "SelfMetrics", "Usage", "Wire"]),
         room(
             "Delivery",
             [
@@ -187,7 +189,7 @@ let package = Package(
         test(
             "Budgets",
             ["Aggregation", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage", "Wire"]),
-        test("Anomalies", ["Usage", "Wire"], exclude: ["Vectors"]),
+        test("Anomalies", ["Ledger", "SQLite", "Usage", "Wire"], exclude: ["Vectors"]),
         test(
             "Exposition",
             [

@@ -6,6 +6,7 @@ public enum AlertKind: String, CaseIterable, Sendable {
     case budgetThreshold = "budget_threshold"
     case budgetBurn = "budget_burn"
     case unpricedModel = "unpriced_model"
+    case anomaly
     case deliveryFailed = "delivery_failed"
     case test
 }

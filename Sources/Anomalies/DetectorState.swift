@@ -99,3 +99,49 @@ extension ShapeDetector {
         guard isFinite, count >= 0 else { return nil }
     }
 }
+
+extension SurgeTest {
+    func append(to bytes: inout [UInt8]) {
+        bytes.append(littleEndian: record.bitPattern, bytes: 8)
+        bytes.append(littleEndian: lastAlert.bitPattern, bytes: 8)
+    }
+
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        self.init(
+            record: Double(bitPattern: bytes.littleEndian(at: 0, bytes: 8)),
+            lastAlert: Double(bitPattern: bytes.littleEndian(at: 8, bytes: 8)))
+        guard record.isFinite, lastAlert.isFinite else { return nil }
+    }
+}
+
+extension DayTotals {
+    func append(to bytes: inout [UInt8]) {
+        for index in 0..<SpendRule.daysMax {
+            bytes.append(littleEndian: totals[index].bitPattern, bytes: 8)
+        }
+        for number in [cost, events, lastAlert] {
+            bytes.append(littleEndian: number.bitPattern, bytes: 8)
+        }
+        bytes.append(littleEndian: UInt64(bitPattern: Int64(days)), bytes: 8)
+        bytes.append(littleEndian: UInt64(bitPattern: day), bytes: 8)
+    }
+
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count == (SpendRule.daysMax + 5) * 8 else { return nil }
+        self.init()
+        func number(_ index: Int) -> Double {
+            Double(bitPattern: bytes.littleEndian(at: index * 8, bytes: 8))
+        }
+        for index in 0..<SpendRule.daysMax { totals[index] = number(index) }
+        cost = number(SpendRule.daysMax)
+        events = number(SpendRule.daysMax + 1)
+        lastAlert = number(SpendRule.daysMax + 2)
+        func integer(_ index: Int) -> Int64 {
+            Int64(bitPattern: bytes.littleEndian(at: (SpendRule.daysMax + index) * 8, bytes: 8))
+        }
+        days = Int(integer(3))
+        day = integer(4)
+        guard days >= 0, cost.isFinite, events.isFinite, lastAlert.isFinite else { return nil }
+    }
+}

@@ -1,0 +1,90 @@
+internal import Aggregation
+public import SQLite
+internal import Usage
+internal import Wire
+
+// How the watch comes back after a stop: the detectors' states as of the last frozen window, the
+// open windows as of the last checkpoint. The events after it are replayed by the ledger.
+extension AnomalyEngine {
+    public func recover(from database: borrowing Database, now: Int64) throws(SQLiteError) {
+        let seconds = now / 1_000_000_000
+        let width = settings.windowSeconds
+        let earliest = floorDivide(seconds - Self.catchUpSeconds, width) * width
+        var next = Watch(dimensions: settings.dimensions.count)
+        let stored = try AnomalyTables.meta("frozen_until", in: database).flatMap(Int64.init)
+        let isSameWidth =
+            try AnomalyTables.meta("window", in: database) == String(settings.windowSeconds)
+        let isSameShape = try AnomalyTables.meta("dimensions", in: database) == shape
+        try noteShape(in: database)
+        next.nextID = (try database.integer("select max(id) from anomalies") ?? 0) + 1
+        try loadCounts(database, into: &next)
+        if isSameWidth { try loadSeries(database, into: &next) }
+        try loadActive(database, into: &next)
+        if let stored, isSameWidth {
+            next.frozenUntil = max(stored, earliest)
+            let alive = try AnomalyTables.meta("alive_ns", in: database).flatMap(Int64.init) ?? 0
+            // A restart that is quicker than a window's lateness loses nothing: senders try again.
+            if now - alive > settings.latenessNanos { gap = alive / 1_000_000_000..<seconds }
+            if isSameShape {
+                open = try AnomalyTables.readOpen(database).filter { $0.key >= next.frozenUntil }
+            } else {
+                gap = next.frozenUntil..<seconds
+            }
+        } else {
+            // Windows before the first start have no one to complete them.
+            next.frozenUntil = max(floorDivide(seconds, 3600) * 3600, stored ?? 0)
+            next.frozenUntil = floorDivide(next.frozenUntil, width) * width
+            gap = next.frozenUntil..<seconds
+            history.arrived(now: now - HistoryProgress.quietNanos)
+            history.checkpointed()
+            try AnomalyTables.setMeta("frozen_until", String(next.frozenUntil), in: database)
+            try AnomalyTables.setMeta("alive_ns", String(now), in: database)
+        }
+        watch = next
+        publish()
+    }
+
+    private var shape: String { settings.dimensions.map(\.description).joined(separator: ",") }
+
+    private func noteShape(in database: borrowing Database) throws(SQLiteError) {
+        try AnomalyTables.setMeta("window", String(settings.windowSeconds), in: database)
+        try AnomalyTables.setMeta("dimensions", shape, in: database)
+    }
+
+    private func loadCounts(
+        _ database: borrowing Database, into next: inout Watch
+    ) throws(SQLiteError) {
+        var select = try database.prepare("select kind, grade, count from anomaly_counts")
+        while try select.step() {
+            guard let grade = AnomalyGrade(rawValue: Int(select.integer(1))) else { continue }
+            next.counts[AnomalyCount(kind: select.text(0), grade: grade)] = select.integer(2)
+        }
+    }
+
+    private func loadSeries(
+        _ database: borrowing Database, into next: inout Watch
+    ) throws(SQLiteError) {
+        var loaded = next
+        try AnomalyTables.readSeries(settings.dimensions, from: database) { series, days, price in
+            _ = loaded.append(series, days: days ?? DayTotals())
+            if let price { loaded.prices[series.key] = price }
+        }
+        next = loaded
+    }
+
+    private func loadActive(
+        _ database: borrowing Database, into next: inout Watch
+    ) throws(SQLiteError) {
+        var loaded = next
+        try AnomalyTable.active(
+            { anomaly, horizon, lastSeen, name in
+                // Without its dimension nobody would ever end it.
+                let dimension = settings.dimensions.firstIndex(of: anomaly.dimension) ?? 0
+                let key = Watch.OpenKey(
+                    series: Series.Key(dimension: dimension, name: name), kind: anomaly.kind)
+                loaded.active[key] = Watch.OpenAnomaly(
+                    anomaly: anomaly, horizon: min(max(horizon, 0), 3), lastSeen: lastSeen)
+            }, in: database)
+        next = loaded
+    }
+}
