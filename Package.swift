@@ -154,7 +154,8 @@ let package = Package(
             name: "costgauge",
             dependencies: [
                 "Alerts", "Anomalies", "Budgets", "Configuration", "Delivery", "Demo", "HTTPClient",
-                "HTTPServer", "JSON", "Ledger", "Logging", "PriceFiles", "Pricing", "SQLite", "Sidecar",
+                "HTTPServer", "JSON", "Ledger", "Logging", "PriceFiles", "Pricing", "SQLite",
+                "Sidecar",
                 "Store", "Threading", "Usage", "Wire",
             ],
             swiftSettings: strict),
