@@ -133,7 +133,7 @@ public struct SimulatedCompany {
             for _ in 0..<poisson(expected) { appendCall(of: tenant, at: start, to: &step) }
         }
         if runaway.contains(start) {
-            for _ in 0..<240 { appendRunaway(at: start, to: &step) }
+            for _ in 0..<80 { appendRunaway(at: start, to: &step) }
         }
         return step
     }

@@ -30,7 +30,6 @@ export function stackedBars(part, spans, series, onPick) {
     svg.append(el("line.grid", { x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
       el("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, axis(tick)));
   }
-  const every = Math.ceil(spans.length / 10);
   const hits = [];
   spans.forEach((span, index) => {
     const x = left + index * step;
@@ -41,7 +40,7 @@ export function stackedBars(part, spans, series, onPick) {
       svg.append(el("rect", { x: x + step * 0.1, width: step * 0.8, y: y(base + value), height: Math.max(0.5, y(base) - y(base + value)), style: { fill: colour(one, series) } }));
       base += value;
     }
-    if (index % every === 0) svg.append(el("text", { x: x + step / 2, y: height - 6, "text-anchor": "middle" }, span.label));
+    if (span.label) svg.append(el("text", { x: x + step * 0.1, y: height - 6, "text-anchor": x > width - 80 ? "end" : "start" }, span.label));
     hits.push(el("rect.hit", { x, width: step, y: top, height: height - top - bottom }));
   });
   svg.append(...hits);
@@ -81,7 +80,7 @@ export function stackedBars(part, spans, series, onPick) {
 
   const legend = el("ul.legend", {}, series.map((one, index) => el("li", {}, el("span.key", { style: { background: colour(index, series) } }),
     one.isRest || !onPick ? one.name : el("button.link", { type: "button", "data-key": `legend ${one.name}`, onclick: () => onPick(one.name) }, one.name))));
-  const table = el("details", { "data-key": "table" }, el("summary", {}, "As a table"), el("div.scroll", {}, el("table", {},
+  const table = el("details", { "data-key": "table" }, el("summary", {}, "As a table"), el("div.scroll", { tabindex: 0, role: "group", "aria-label": "Spend over time as a table" }, el("table", {},
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "From"), el("th.num", { scope: "col" }, "Sum"), series.map((one) => el("th.num", { scope: "col" }, one.name)))),
     el("tbody", {}, spans.map((span, index) => el("tr", {}, el("th", { scope: "row" }, span.long), el("td.num", {}, usd(sums[index])), series.map((one) => el("td.num", {}, usd(one.values[index])))))))));
   fill(part, chart, said, legend, table);

@@ -20,7 +20,7 @@ export function spans(range, now) {
     const last = new Date(now.getFullYear(), now.getMonth(), now.getDate(), now.getHours());
     for (let back = 23; back >= 0; back--) {
       const start = new Date(last - back * 3600e3);
-      list.push({ start, label: text.hour(start), long: text.moment(start) });
+      list.push({ start, label: start.getHours() % 3 ? "" : text.hour(start), long: text.moment(start) });
     }
     return list;
   }
@@ -30,7 +30,7 @@ export function spans(range, now) {
     for (const part of parts) {
       const at = new Date(start.getFullYear(), start.getMonth(), start.getDate(), part);
       if (at > now) continue;
-      list.push({ start: at, label: text.day(at), long: part || range === "7d" ? `${text.day(at)} ${text.hour(at)}` : text.day(at) });
+      list.push({ start: at, label: part || (range === "30d" && back % 3) ? "" : text.day(at), long: part || range === "7d" ? `${text.day(at)} ${text.hour(at)}` : text.day(at) });
     }
   }
   return list;
@@ -84,6 +84,7 @@ function tile(title, value, notes, kind) {
 }
 
 function against(now, before, what) {
+  if (!(before > 0)) return [`nothing ${what}`];
   const change = text.change(now, before);
   return [change.kind ? el(`span.${change.kind}`, {}, change.text) : change.text, ` against ${usd(before)} ${what}`];
 }
@@ -132,11 +133,11 @@ export async function top(part, state, now, pick) {
     return el("tr", {},
       el("td", {}, name && hasNext ? el("button.link", { type: "button", "data-key": `top ${name}`, onclick: () => pick(state.level, name, next(state, state.level)) }, name) : name || `without ${state.level}`,
         el("div.share", {}, el("i", { style: { width: `${Math.max(0.5, cost / largest * 100)}%` } }))),
-      el("td.num", {}, isUnpriced ? "no price" : usd(cost)), el("td.num", {}, percent(cost / total)),
-      el("td.num", {}, el(change.kind ? `span.${change.kind}` : "span", {}, change.text)), el("td.num", {}, count(row.events)));
+      el("td.num", {}, isUnpriced ? "no price" : usd(cost)), el("td.num.roomy", {}, percent(cost / total)),
+      el("td.num", {}, el(change.kind ? `span.${change.kind}` : "span", {}, change.text)), el("td.num.roomy", {}, count(row.events)));
   });
-  const head = [state.level, "Spend", "Share", "Change", "Calls"].map((word, index) => el(index ? "th.num" : "th", { scope: "col" }, word));
-  return () => fill(part, el("div.scroll", {}, el("table", {}, el("caption.hidden", {}, `Largest by ${state.level}`), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body))),
+  const head = [["th", state.level], ["th.num", "Spend"], ["th.num.roomy", "Share"], ["th.num", "Change"], ["th.num.roomy", "Calls"]].map(([tag, word]) => el(tag, { scope: "col" }, word));
+  return () => fill(part, el("div", {}, el("table", {}, el("caption.hidden", {}, `Largest by ${state.level}`), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body))),
     el("p.hint", {}, `Change is against the ${ranges[state.range]} before.`, hasNext && path.includes(state.level) ? " A name leads on to what is behind it." : ""));
 }
 

@@ -34,6 +34,11 @@ export function relative(date, now) {
   return seconds > 0 ? `in ${text}` : `${text} ago`;
 }
 
+/** `3 days`: how long. */
+export function duration(seconds) {
+  return relative(new Date(seconds * 1000), new Date(0)).replace("in ", "");
+}
+
 /** Change against before, in words and with a class. */
 export function change(now, before) {
   if (!(before > 0)) return now > 0 ? { text: "new", kind: "up" } : { text: "no change", kind: "" };
@@ -55,7 +60,7 @@ export function el(tag, attributes, ...children) {
     else if (key === "style") for (const [property, text] of Object.entries(value)) node.style.setProperty(property, text);
     else node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
   return node;
 }
 
@@ -63,7 +68,7 @@ export function el(tag, attributes, ...children) {
 export function fill(part, ...children) {
   const key = part.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   const open = [...part.querySelectorAll("details[open]")].map((node) => node.dataset.key);
-  part.replaceChildren(...children.flat().filter(Boolean));
+  part.replaceChildren(...children.flat(Infinity).filter(Boolean));
   for (const node of part.querySelectorAll("details")) if (open.includes(node.dataset.key)) node.open = true;
   if (key) [...part.querySelectorAll("[data-key]")].find((node) => node.dataset.key === key)?.focus();
 }

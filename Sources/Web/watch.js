@@ -29,7 +29,7 @@ export async function budgets(state) {
 function outlook(one, now) {
   const end = new Date(one.period_end);
   const renews = `new period ${text.relative(end, now)}, ${text.moment(end)}`;
-  if (one.utilization >= 1) return [el("span.bad", {}, `${usd(-Number(one.remaining_usd))} over the limit`), `, ${renews}`];
+  if (one.utilization >= 1) return [el("span.bad", {}, `${usd(Number(one.spent_usd) - Number(one.limit_usd))} over the limit`), `, ${renews}`];
   const ahead = one.ahead;
   if (ahead?.breach_at) {
     const at = new Date(ahead.breach_at);
@@ -66,18 +66,19 @@ export function showBudgets(part, list, now, state) {
 
 export async function anomalies(part, now, again) {
   const answer = await optional(get("/v1/anomalies", { limit: 20 }), null);
-  if (!answer?.anomalies?.length) return () => fill(part, el("p.empty", {}, answer ? "Nothing unusual was seen." : "This costgauge does not look for anomalies."));
+  const learns = answer?.warmup_remaining_seconds > 0 ? `It learns what is usual for another ${text.duration(answer.warmup_remaining_seconds)}.` : "";
+  if (!answer?.anomalies?.length) return () => fill(part, el("p.empty", {}, answer ? `Nothing unusual was seen. ${learns}` : "This costgauge does not look for anomalies."));
   const list = answer.anomalies.map((one) => {
-    const severity = one.severity ?? "info";
+    const severity = one.severity;
     const known = { low: "info", medium: "warning", high: "critical" }[severity] ?? severity;
-    const acknowledged = one.acknowledged ?? one.acknowledged_at;
     return el("li", {},
-      el("div.line", {}, el("span", {}, el(`span.sev.${known}`, {}, severity), el("b", {}, one.title ?? `${one.kind} of ${one.dimension} ${one.value}`)),
-        acknowledged ? el("span.quiet", {}, "acknowledged") : el("button.act", { type: "button", "data-key": `ack ${one.id}`, onclick: (event) => act(event, `/v1/anomalies/${encodeURIComponent(one.id)}/ack`, again) }, "Acknowledge")),
-      el("p", {}, one.summary ?? one.why ?? ""),
-      el("p.quiet", {}, `since ${text.moment(new Date(one.starts_at))}`, one.ends_at ? `, over ${text.moment(new Date(one.ends_at))}` : one.status === "over" ? ", over" : ", still going on"));
+      el("div.line", {}, el("span", {}, el(`span.sev.${known}`, {}, severity), el("b", {}, one.title)),
+        one.acknowledged ? el("span.quiet", {}, `acknowledged ${text.moment(new Date(one.acknowledged.at))}`) : el("button.act", { type: "button", "data-key": `ack ${one.id}`, onclick: (event) => act(event, `/v1/anomalies/${encodeURIComponent(one.id)}/ack`, again) }, "Acknowledge")),
+      el("p", {}, one.summary),
+      el("p.quiet", {}, `${usd(one.observed_usd)} against ${usd(one.expected_usd)} expected in ${text.duration(one.span_seconds)}; `, `since ${text.moment(new Date(one.window_start))}`,
+        one.ended_at ? `, over ${text.moment(new Date(one.ended_at))}` : ", still going on", one.notified ? "" : `; nobody was told: ${one.silence}`));
   });
-  return () => fill(part, el("ul.list", {}, list));
+  return () => fill(part, el("ul.list", {}, list), learns && el("p.hint", {}, learns));
 }
 
 async function act(event, path, again) {
