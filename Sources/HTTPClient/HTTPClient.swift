@@ -155,17 +155,14 @@ private final class Transfer: @unchecked Sendable {
             guard unsafe costgauge_curl_set_text(easy, option, text) == CURLE_OK else { return nil }
         }
         let numbers: [(CURLoption, Int)] = [
-            (CURLOPT_NOSIGNAL, 1), (CURLOPT_POST, 1), (CURLOPT_FOLLOWLOCATION, 0),
+            (CURLOPT_NOSIGNAL, 1), (request.method == "GET" ? CURLOPT_HTTPGET : CURLOPT_POST, 1),
+            (CURLOPT_FOLLOWLOCATION, 0),
             (CURLOPT_CONNECTTIMEOUT_MS, request.connectMillis),
-            (CURLOPT_TIMEOUT_MS, request.totalMillis), (CURLOPT_POSTFIELDSIZE, request.body.count),
+            (CURLOPT_TIMEOUT_MS, request.totalMillis),
         ]
         for (option, number) in numbers { unsafe costgauge_curl_set_long(easy, option, number) }
         unsafe costgauge_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
-        _ = unsafe request.body.withUnsafeBytes { bytes in
-            // libcurl makes a copy of its own.
-            unsafe costgauge_curl_set_pointer(
-                easy, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
-        }
+        if request.method != "GET" { unsafe setBody(of: easy) }
         unsafe costgauge_curl_set_sink(easy, CURLOPT_WRITEFUNCTION, takeBody)
         unsafe costgauge_curl_set_pointer(easy, CURLOPT_WRITEDATA, own)
         unsafe costgauge_curl_set_sink(easy, CURLOPT_HEADERFUNCTION, takeHeader)
@@ -173,9 +170,18 @@ private final class Transfer: @unchecked Sendable {
         return unsafe easy
     }
 
+    private func setBody(of easy: UnsafeMutableRawPointer) {
+        unsafe costgauge_curl_set_long(easy, CURLOPT_POSTFIELDSIZE, request.body.count)
+        _ = unsafe request.body.withUnsafeBytes { bytes in
+            // libcurl makes a copy of its own.
+            unsafe costgauge_curl_set_pointer(
+                easy, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+        }
+    }
+
     /// Answers how many bytes were taken; fewer than given ends the transfer.
     func receive(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        let room = HTTPClient.responseBytesMax - body.count
+        let room = request.responseBytesMax - body.count
         unsafe body.append(contentsOf: bytes.prefix(room))
         isFull = bytes.count > room
         return min(bytes.count, room)

@@ -9,6 +9,8 @@ public struct HTTPClientRequest: Sendable {
     public var totalMillis: Int
     /// `http://host:port`; nil: none, whatever the environment says.
     public var proxy: String?
+    /// What is more of the answer is not read.
+    public var responseBytesMax = HTTPClient.responseBytesMax
 
     public init(
         url: String, method: String = "POST", headers: [(name: String, value: String)] = [],
@@ -28,7 +30,7 @@ public struct HTTPClientResponse: Equatable, Sendable {
     public var status: Int
     /// The value of Retry-After as sent.
     public var retryAfter: String?
-    /// At most `HTTPClient.responseBytesMax`; the rest is not read.
+    /// At most `responseBytesMax` of the request; the rest is not read.
     public var body: [UInt8]
 
     public init(status: Int, retryAfter: String? = nil, body: [UInt8] = []) {

@@ -1,0 +1,132 @@
+internal import HTTPClient
+internal import JSON
+internal import Ledger
+internal import Synchronization
+internal import Threading
+internal import Usage
+internal import Wire
+
+/// A running server, asked over HTTP.
+struct ServerReport: ReportSource {
+    let client: HTTPClient
+    let url: String
+    /// Pages of a thousand rows that one table may take.
+    static let pagesMax = 100
+
+    private func get(_ path: String, isOptional: Bool = false) throws -> JSONValue? {
+        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        var request = HTTPClientRequest(
+            url: base + path, method: "GET", headers: [("Accept", "application/json")], body: [],
+            totalMillis: 60_000)
+        request.connectMillis = 5000
+        request.responseBytesMax = 16 << 20
+        let done = WakeSignal()
+        let result = Mutex<HTTPClientOutcome>(.failure(.stopped))
+        client.send(request) { outcome in
+            result.withLock { $0 = outcome }
+            done.notify()
+        }
+        done.wait()
+        switch result.withLock({ $0 }) {
+        case .failure(let failure):
+            throw UsageError(description: "--url: \(base) cannot be asked: \(failure.description)")
+        case .success(let answer):
+            if isOptional, answer.status == 404 { return nil }
+            guard answer.status == 200, let json = try? JSONValue.read(answer.body) else {
+                let text = String(decoding: answer.body.prefix(500), as: UTF8.self)
+                throw UsageError(description: "--url: \(base) answered \(answer.status): \(text)")
+            }
+            return json
+        }
+    }
+
+    func rows(_ query: SpendQuery) throws -> [SpendQuery.Row] {
+        var path = "/v1/costs?limit=1000"
+        path += "&group_by=" + query.groupBy.map(\.description).joined(separator: ",")
+        // The beginning of time, as a data directory would mean it.
+        path += "&since=" + Self.escape(RFC3339.text(unixNanos: query.since ?? 0))
+        if let until = query.until {
+            path += "&until=" + Self.escape(RFC3339.text(unixNanos: until))
+        }
+        for filter in query.filters {
+            path += "&\(filter.dimension)=\(Self.escape(filter.value))"
+        }
+        var rows: [SpendQuery.Row] = []
+        var cursor = ""
+        for _ in 0..<Self.pagesMax {
+            let answer = try get(path + cursor)
+            for row in answer?["costs"]?.array ?? [] {
+                rows.append(Self.row(row, query.groupBy))
+            }
+            guard let next = answer?["next_cursor"]?.string else { break }
+            cursor = "&cursor=\(Self.escape(next))"
+        }
+        return rows
+    }
+
+    private static func row(_ json: JSONValue, _ dimensions: [Dimension]) -> SpendQuery.Row {
+        func number(_ key: String) -> Int64 { json[key]?.literal.flatMap { Int64($0) } ?? 0 }
+        var row = SpendQuery.Row(
+            values: dimensions.map { json[$0.description]?.string ?? "" })
+        row.cost = amount(json["cost_usd"]) ?? .zero
+        row.events = number("events")
+        row.unpricedEvents = number("unpriced_events")
+        row.inputTokens = number("input_tokens")
+        row.outputTokens = number("output_tokens")
+        return row
+    }
+
+    func budgets() throws -> [Report.Budget] {
+        let answer = try get("/v1/budgets?limit=1000")
+        let ahead = try get("/v1/forecast?limit=100", isOptional: true)?["forecasts"]?.array ?? []
+        return (answer?["budgets"]?.array ?? []).map { json in
+            let name = json["name"]?.string ?? ""
+            let scope = Self.scope(json)
+            let forecast = ahead.first {
+                $0["budget"]?.string == name && Self.scope($0) == scope
+            }
+            return Report.Budget(
+                name: name, scope: scope, limit: Self.amount(json["limit_usd"]) ?? .zero,
+                spent: Self.amount(json["spent_usd"]) ?? .zero,
+                periodEnd: Self.seconds(json["period_end"]) ?? 0,
+                forecast: Self.amount(forecast?["projected_usd"]),
+                breachAt: Self.seconds(forecast?["breach_at"]))
+        }
+    }
+
+    func anomalies() throws -> [Report.Unusual] {
+        let path = "/v1/anomalies?status=active&limit=\(Report.anomaliesMax)"
+        return (try get(path, isOptional: true)?["anomalies"]?.array ?? []).map { json in
+            Report.Unusual(
+                severity: json["severity"]?.string ?? "", title: json["title"]?.string ?? "",
+                summary: json["summary"]?.string ?? "")
+        }
+    }
+
+    private static func scope(_ json: JSONValue) -> String {
+        (json["scope"]?.members ?? []).map { $0.value.string ?? "" }.joined(separator: "/")
+    }
+
+    private static func amount(_ json: JSONValue?) -> NanoUSD? {
+        guard let text = json?.string, case .value(let nanos) = NanoUSD.read(Array(text.utf8).span)
+        else { return nil }
+        return NanoUSD(nanos: nanos)
+    }
+
+    private static func seconds(_ json: JSONValue?) -> Int64? {
+        json?.string.flatMap { RFC3339.read(Array($0.utf8).span) }.map { $0 / 1_000_000_000 }
+    }
+
+    /// Percent-encodes what RFC 3986 does not call unreserved.
+    private static func escape(_ text: String) -> String {
+        var escaped = ""
+        for byte in text.utf8 {
+            let isPlain =
+                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
+                || (0x61...0x7a).contains(byte) || "-._~".utf8.contains(byte)
+            let digits = String(byte, radix: 16, uppercase: true)
+            escaped += isPlain ? String(Unicode.Scalar(byte)) : (byte < 16 ? "%0" : "%") + digits
+        }
+        return escaped
+    }
+}
