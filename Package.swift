@@ -113,7 +113,8 @@ let package = Package(
         room(
             "Exposition",
             [
-                "Aggregation", "Alerts", "Budgets", "Delivery", "Gzip", "Ledger", "SelfMetrics",
+                "Aggregation", "Alerts", "Anomalies", "Budgets", "Delivery", "Gzip", "Ledger",
+                "SelfMetrics",
                 "Usage", "Wire",
             ]),
         .target(
@@ -127,7 +128,8 @@ let package = Package(
             "API",
             [
                 "WebPage",
-                "Alerts", "Budgets", "Delivery", "Exposition", "Gzip", "HTTPServer", "Intake",
+                "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Gzip", "HTTPServer",
+                "Intake",
                 "JSON",
                 "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
             ]),
@@ -136,13 +138,15 @@ let package = Package(
         room(
             "Configuration",
             [
-                "Aggregation", "Alerts", "Budgets", "Delivery", "HTTPServer", "Ledger", "Logging",
+                "Aggregation", "Alerts", "Anomalies", "Budgets", "Delivery", "HTTPServer", "Ledger",
+                "Logging",
                 "OTLP", "Pricing", "Store", "Tail", "TimeZones", "Usage", "Wire", "YAML",
             ]),
         room(
             "Sidecar",
             [
-                "API", "Alerts", "Budgets", "Configuration", "Crypto", "Delivery", "Exposition",
+                "API", "Alerts", "Anomalies", "Budgets", "Configuration", "Crypto", "Delivery",
+                "Exposition",
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
                 "LiteLLM", "Logging", "OTLP", "PriceFiles", "Pricing", "SQLite", "SelfMetrics",
@@ -194,7 +198,8 @@ let package = Package(
         test(
             "Exposition",
             [
-                "Aggregation", "Budgets", "Gzip", "Ledger", "Logging", "SQLite", "SelfMetrics",
+                "Aggregation", "Anomalies", "Budgets", "Gzip", "Ledger", "Logging", "SQLite",
+                "SelfMetrics",
                 "Store",
                 "Usage", "Wire",
             ]),

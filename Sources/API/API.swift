@@ -1,3 +1,4 @@
+internal import Anomalies
 internal import Exposition
 public import HTTPServer
 internal import Ledger
@@ -16,6 +17,7 @@ public final class API: HTTPHandler {
     private let costs: CostsHandler
     private let dashboard: DashboardHandler
     private let forecast: ForecastHandler
+    private let anomalies: AnomaliesHandler
     private let otlp: OTLPHandler
     private let litellm: LiteLLMHandler
     /// Bodies of paths that expect none.
@@ -38,6 +40,7 @@ public final class API: HTTPHandler {
         costs = CostsHandler(services: services)
         dashboard = DashboardHandler(services: services)
         forecast = ForecastHandler(services: services)
+        anomalies = AnomaliesHandler(services: services)
         otlp = OTLPHandler(receiver: services.otlp, bytesMax: limits.otlp)
         litellm = LiteLLMHandler(receiver: services.litellm, bytesMax: limits.litellm)
     }
@@ -57,6 +60,8 @@ public final class API: HTTPHandler {
             case .litellm:
                 try litellm.admit(exchange)
                 return .receive(bytesMax: litellm.bytesMax)
+            case .anomalies(.detect):
+                return .receive(bytesMax: AnomaliesHandler.detectBytesMax)
             default: return .receive(bytesMax: Self.smallBytesMax)
             }
         } catch {
@@ -104,6 +109,7 @@ public final class API: HTTPHandler {
             later(exchange) { [self] respond in alerts.replay(value, respond: respond) }
         case .testReceiver:
             later(exchange) { [self] respond in alerts.test(value, respond: respond) }
+        case .anomalies(let action): handle(action, value, exchange)
         case .otlp(let signal):
             otlp.handle(exchange, signal) { [self] response in finish(exchange, response) }
         case .litellm:
@@ -173,6 +179,23 @@ public final class API: HTTPHandler {
         if !isTaken { finish(exchange, APIServices.busy.response) }
     }
 
+    private func handle(_ action: AnomalyAction, _ value: String, _ exchange: HTTPExchange) {
+        let (query, type) = (Query(exchange), exchange.header("Content-Type"))
+        guard exchange.bodyOutcome == .complete else {
+            let most = action == .detect ? AnomaliesHandler.detectBytesMax : Self.smallBytesMax
+            return finish(exchange, AnomaliesHandler.tooLarge(most).response)
+        }
+        let body = exchange.takeBody()
+        later(exchange) { [self] respond in
+            do throws(APIError) {
+                try anomalies.handle(
+                    action, value, query, body: body, type: type, respond: respond)
+            } catch {
+                respond(error.response)
+            }
+        }
+    }
+
     private var ready: HTTPResponse {
         services.ledger.isWritable
             ? .text(200, "costgauge is Ready.\n")
@@ -183,7 +206,8 @@ public final class API: HTTPHandler {
         let rendered = services.page.render(
             .negotiate(accept: exchange.header("Accept")),
             gzip: acceptsGzip(exchange.header("Accept-Encoding")), ledger: services.ledger,
-            budgets: services.budgets, metrics: services.metrics, readings: services.readings())
+            budgets: services.budgets, anomalies: services.anomalies?.readings ?? AnomalyReadings(),
+            metrics: services.metrics, readings: services.readings())
         var headers = [(name: "Vary", value: "Accept, Accept-Encoding")]
         if rendered.isGzip { headers.append((name: "Content-Encoding", value: "gzip")) }
         return HTTPResponse(

@@ -9,6 +9,7 @@ struct APIRoute: Sendable {
         case page, metrics, healthy, ready, reload, events, litellm
         case otlp(OTLPSignal)
         case check, reserve, settle, release
+        case anomalies(AnomalyAction)
         case budgets, alerts, alert, deliveries, replay, testReceiver
     }
 
@@ -69,7 +70,7 @@ struct APIRoute: Sendable {
         APIRoute(path: "/v1/deliveries", methods: read, action: .deliveries),
         APIRoute(path: "/v1/deliveries/{id}/replay", methods: [.post], action: .replay),
         APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),
-    ]
+    ] + AnomaliesHandler.routes(read: read)
 
     /// Exporters append their signal to whatever base they are given; Langfuse's has one of its
     /// own.

@@ -1,3 +1,4 @@
+public import Anomalies
 public import Budgets
 public import Delivery
 public import Exposition
@@ -17,6 +18,8 @@ public struct APIServices: Sendable {
     public let ledger: Ledger
     public let budgets: BudgetEngine
     public let reservations: Reservations
+    /// Nil when nothing is watched.
+    public let anomalies: AnomalyEngine?
     public let deliverer: Deliverer
     public let metrics: SelfMetrics
     public let page: MetricsPage
@@ -33,7 +36,8 @@ public struct APIServices: Sendable {
 
     public init(
         intake: EventIntake, otlp: OTLPReceiver, litellm: LiteLLMReceiver, ledger: Ledger,
-        budgets: BudgetEngine, reservations: Reservations, deliverer: Deliverer,
+        budgets: BudgetEngine, reservations: Reservations, anomalies: AnomalyEngine?,
+        deliverer: Deliverer,
         metrics: SelfMetrics, page: MetricsPage, control: ControlQueue, time: any TimeSource,
         names: Names, price: @escaping PriceEvents,
         open: @escaping @Sendable () throws(SQLiteError) -> Database,
@@ -45,6 +49,7 @@ public struct APIServices: Sendable {
         self.ledger = ledger
         self.budgets = budgets
         self.reservations = reservations
+        self.anomalies = anomalies
         self.deliverer = deliverer
         self.metrics = metrics
         self.page = page

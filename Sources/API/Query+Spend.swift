@@ -24,7 +24,7 @@ extension Query {
     }
 
     /// The seconds of `15m`, `6h`, `7d` or `4w`.
-    private static func seconds(_ text: String) -> Int64? {
+    static func seconds(_ text: String) -> Int64? {
         let units: [Character: Int64] = [
             "s": 1, "m": 60, "h": 3600, "d": secondsPerDay, "w": 7 * secondsPerDay,
         ]

@@ -71,7 +71,7 @@ extension AnomalyEngine {
         return spend
     }
 
-    private func place(
+    func place(
         of name: NameID, _ dimension: Int, _ next: inout Watch, start: Int64, cost: Int64
     ) -> Int {
         let key = Series.Key(dimension: dimension, name: name)
@@ -123,26 +123,14 @@ extension AnomalyEngine {
         }.min { next.series[$0].spend.dayCost < next.series[$1].spend.dayCost }
     }
 
-    /// Writes the detectors' states beside the windows that they have seen.
+    /// States are stored this often; what was frozen since is learnt again from the snapshots.
+    private static let storeNanos: UInt64 = 30_000_000_000
+
+    /// Writes how far the windows are frozen and, not with every one of a quick succession, the
+    /// states of the detectors that have seen them.
     func store(
-        _ next: Watch, in database: borrowing Database, now: Int64
+        _ next: Watch, in database: borrowing Database, now: Int64, must: Bool = false
     ) throws(SQLiteError) {
-        var tables = try FreezeTables(database)
-        for key in watch.index.keys where next.index[key] == nil {
-            let dimension = settings.dimensions[key.dimension]
-            var delete = try database.prepare(
-                "delete from anomaly_series where dimension = ? and name = ?")
-            try delete.bind(1, dimension.description)
-            try delete.bind(2, Int64(key.name))
-            try delete.run()
-        }
-        for place in next.series.indices {
-            let key = next.series[place].key
-            try tables.write(
-                next.series[place], days: settings.rules.isEmpty ? nil : next.days[place],
-                price: next.prices[key],
-                dimension: settings.dimensions[key.dimension].description)
-        }
         for (count, number) in next.counts where watch.counts[count] != number {
             var insert = try database.prepare(
                 "insert or replace into anomaly_counts values (?, ?, ?)")
@@ -153,6 +141,26 @@ extension AnomalyEngine {
         }
         try AnomalyTables.setMeta("frozen_until", String(next.frozenUntil), in: database)
         try AnomalyTables.setMeta("alive_ns", String(now), in: database)
+        let gone = watch.index.keys.filter { next.index[$0] == nil }
+        let monotonic = time.monotonicNanos
+        if let storedAt, monotonic - storedAt < Self.storeNanos, gone.isEmpty, !must { return }
+        storedAt = monotonic
+        for key in gone {
+            var delete = try database.prepare(
+                "delete from anomaly_series where dimension = ? and name = ?")
+            try delete.bind(1, settings.dimensions[key.dimension].description)
+            try delete.bind(2, Int64(key.name))
+            try delete.run()
+        }
+        var tables = try FreezeTables(database)
+        for place in next.series.indices {
+            let key = next.series[place].key
+            try tables.write(
+                next.series[place], days: settings.rules.isEmpty ? nil : next.days[place],
+                price: next.prices[key],
+                dimension: settings.dimensions[key.dimension].description)
+        }
+        try AnomalyTables.setMeta("states_until", String(next.frozenUntil), in: database)
     }
 }
 

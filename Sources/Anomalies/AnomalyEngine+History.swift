@@ -7,9 +7,9 @@ internal import Wire
 /// How far the detectors have got in learning from stored history.
 ///
 /// History that arrives (the first start on an old store, `costgauge ingest` of the past) is learnt
-/// from the ledger's roll-ups, some days of it in each tick, once nothing more has arrived for a while
-/// and a checkpoint has put it into the roll-ups. A quarter hour is fed as equal windows: that
-/// smooths what the shortest horizon sees and changes nothing for the others.
+/// from the ledger's roll-ups, some days of it in each tick, once nothing more has arrived for a
+/// while and a checkpoint has put it into the roll-ups. A quarter hour is fed as equal windows:
+/// that smooths what the shortest horizon sees and changes nothing for the others.
 struct HistoryProgress {
     static let spanSeconds: Int64 = 28 * 86_400
     static let quietNanos: Int64 = 30_000_000_000
@@ -82,7 +82,7 @@ extension AnomalyEngine {
         }
         var next = watch
         adopt(rebuilt, into: &next)
-        try store(next, in: database, now: now)
+        try store(next, in: database, now: now, must: true)
         history.adopt()
         pendingWatch = next
     }
@@ -114,30 +114,36 @@ extension AnomalyEngine {
         _ sums: WindowSums, at start: Int64, parts: Int64, until: Int64, _ rebuilt: inout Watch
     ) {
         let spend = distribute(sums, over: &rebuilt, start: start)
-        let share = Double(parts)
         for part in 0..<parts {
             let begin = start + part * settings.windowSeconds
             guard begin < until else { return }
-            for place in rebuilt.series.indices {
-                let sums = spend[place]
-                let cost = Double(sums.cost) / 1e9 / share
-                let events = Double(sums.events) / share
-                let largest = Double(sums.largest) / 1e9
-                let scale = rebuilt.series[place].spend.scale
-                let age = rebuilt.series[place].spend.age
-                let reading = rebuilt.series[place].spend.step(
-                    start: begin, cost: cost, events: events, largest: largest, model)
-                _ = rebuilt.series[place].surge.step(
-                    SurgeTest.Input(
-                        start: begin, cost: cost, events: events, largest: largest,
-                        expected: reading.expected, scale: scale, age: age), model)
-                if !settings.rules.isEmpty {
-                    _ = rebuilt.days[place].step(
-                        start: begin, cost: cost, events: events, rules: settings.rules,
-                        policy: settings.spend)
-                }
-                learnPrice(place, sums, at: begin, &rebuilt)
+            learn(spend, at: begin, share: Double(parts), &rebuilt)
+        }
+    }
+
+    /// Feeds every series a window without telling anybody; `spend` is that of `share` windows.
+    func learn(
+        _ spend: [WindowSums.Sums], at start: Int64, share: Double, _ rebuilt: inout Watch
+    ) {
+        for place in rebuilt.series.indices {
+            let sums = spend[place]
+            let cost = Double(sums.cost) / 1e9 / share
+            let events = Double(sums.events) / share
+            let largest = Double(sums.largest) / 1e9
+            let scale = rebuilt.series[place].spend.scale
+            let age = rebuilt.series[place].spend.age
+            let reading = rebuilt.series[place].spend.step(
+                start: start, cost: cost, events: events, largest: largest, model)
+            _ = rebuilt.series[place].surge.step(
+                SurgeTest.Input(
+                    start: start, cost: cost, events: events, largest: largest,
+                    expected: reading.expected, scale: scale, age: age), model)
+            if !settings.rules.isEmpty {
+                _ = rebuilt.days[place].step(
+                    start: start, cost: cost, events: events, rules: settings.rules,
+                    policy: settings.spend)
             }
+            learnPrice(place, sums, at: start, &rebuilt)
         }
     }
 

@@ -22,6 +22,7 @@ extension AnomalyEngine {
         try loadActive(database, into: &next)
         if let stored, isSameWidth {
             next.frozenUntil = max(stored, earliest)
+            try catchUp(&next, until: stored, in: database)
             let alive = try AnomalyTables.meta("alive_ns", in: database).flatMap(Int64.init) ?? 0
             // A restart that is quicker than a window's lateness loses nothing: senders try again.
             if now - alive > settings.latenessNanos { gap = alive / 1_000_000_000..<seconds }
@@ -70,6 +71,58 @@ extension AnomalyEngine {
             if let price { loaded.prices[series.key] = price }
         }
         next = loaded
+    }
+
+    /// Feeds the detectors the windows that were frozen after their states were stored. What those
+    /// windows told is told.
+    private func catchUp(
+        _ next: inout Watch, until: Int64, in database: borrowing Database
+    ) throws(SQLiteError) {
+        let width = settings.windowSeconds
+        guard let from = try AnomalyTables.meta("states_until", in: database).flatMap(Int64.init),
+            from < until
+        else { return }
+        var windows: [Int64: [(Int, NameID, WindowSums.Sums)]] = [:]
+        var select = try database.prepare(
+            """
+            select start, dimension, name, events, cost_nanousd, largest_nanousd, tokens
+            from snapshots where width = ? and start >= ? and start < ?
+            order by start, dimension, cost_nanousd desc, name
+            """)
+        for (index, value) in [width, from, until].enumerated() {
+            try select.bind(Int32(index + 1), value)
+        }
+        while try select.step() {
+            let text = select.text(1)
+            guard let dimension = settings.dimensions.firstIndex(where: { $0.description == text })
+            else { continue }
+            var sums = WindowSums.Sums()
+            sums.events = select.integer(3)
+            sums.cost = select.integer(4)
+            sums.largest = select.integer(5)
+            sums.tokens = select.integer(6)
+            windows[select.integer(0), default: []].append(
+                (dimension, NameID(clamping: select.integer(2)), sums))
+        }
+        var complete = try database.prepare(
+            """
+            select start from snapshot_windows
+            where width = ? and start >= ? and start < ? and complete = 1 order by start
+            """)
+        for (index, value) in [width, from, until].enumerated() {
+            try complete.bind(Int32(index + 1), value)
+        }
+        while try complete.step() {
+            let start = complete.integer(0)
+            var spend = [WindowSums.Sums](repeating: .init(), count: next.series.count)
+            for (dimension, name, sums) in windows[start] ?? [] {
+                let place = place(of: name, dimension, &next, start: start, cost: sums.cost)
+                if place == spend.count { spend.append(.init()) }
+                spend[place].add(sums)
+                next.series[place].lastSpend = start
+            }
+            learn(spend, at: start, share: 1, &next)
+        }
     }
 
     private func loadActive(

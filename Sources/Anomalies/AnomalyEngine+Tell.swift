@@ -126,7 +126,8 @@ extension AnomalyEngine {
             in: database)
     }
 
-    /// A spike, told or kept silent for a reason of its own, whose value has most of this one's spend.
+    /// A spike, told or kept silent for a reason of its own, whose value has most of this one's
+    /// spend.
     private func cause(of anomaly: Anomaly, _ next: Watch) -> Int64? {
         guard case .spike = anomaly.kind else { return nil }
         for contributor in anomaly.top where contributor.shareMille >= 500 {

@@ -22,7 +22,7 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
     // `published` has its lock; every other field belongs to the writer's thread, and before that
     // to the thread that recovers.
 
-    let settings: AnomalySettings
+    public let settings: AnomalySettings
     let model: SpendModel
     let names: Names
     let time: any TimeSource
@@ -41,6 +41,8 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
     var gap: Range<Int64> = 0..<0
     var history = HistoryProgress()
     private var seenAt: (wall: Int64, monotonic: UInt64)?
+    /// Monotonic time at which the detectors' states were stored; nil: not by this process.
+    var storedAt: UInt64?
     private var nextPrune: Int64 = 0
     /// When to note next that we are alive.
     private var nextSign: Int64 = 0
@@ -104,6 +106,7 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
 
     public func rolledBack() {
         group = []
+        if pendingWatch != nil { storedAt = nil }
         pendingWatch = nil
         history.rolledBack()
     }

@@ -30,6 +30,8 @@ public struct AnomalyReadings: Sendable {
     /// Oldest first, at most `openMax`.
     public var open: [OpenWindow] = []
 
+    public init() {}
+
     public static let activeMax = 1000
     public static let openMax = 100
 }

@@ -39,42 +39,35 @@ public struct DetectCSV: Sendable {
 
     private func runGeneric(_ table: Table, _ output: inout [UInt8]) throws(DetectFault) {
         table.appendHead("score,anomaly,expected", to: &output)
-        var detector = ShapeDetector()
+        var judge = SeriesJudge()
         for row in table.rows {
             let fields = try table.fields(row)
             let time = try table.time(fields, row)
             let value = try table.number(fields, row, table.value, "value", least: nil)
-            let reading = detector.step(time: time, value: value)
-            if writesAnomaliesOnly, !reading.isAlert { continue }
+            let verdict = judge.judge(time: time, value: value)
+            if writesAnomaliesOnly, !verdict.isAnomaly { continue }
             table.append(
-                row, "\(reading.score),\(reading.isAlert ? 1 : 0),\(reading.expected)", to: &output)
+                row, "\(verdict.score ?? 0),\(verdict.isAnomaly ? 1 : 0),\(verdict.expected)",
+                to: &output)
         }
     }
 
     private func runSpend(_ table: Table, _ output: inout [UInt8]) throws(DetectFault) {
         table.appendHead("anomaly,severity,direction,expected,why", to: &output)
         let model = SpendModel(bucketSeconds: try bucketWidth(table), policy: policy)
-        var detector = SpendDetector()
-        var days = DayTotals()
+        var judge = SeriesJudge(model: model, rules: rules)
         var previous: Int64?
         for row in table.rows {
             let bucket = try bucket(table, row, after: &previous, model)
-            let reading = detector.step(
+            let verdict = judge.judge(
                 start: bucket.start, cost: bucket.cost, events: bucket.events,
-                largest: bucket.largest, model)
-            let verdict = days.step(
-                start: bucket.start, cost: bucket.cost, events: bucket.events, rules: rules,
-                policy: policy)
-            let isAnomaly = rules.isEmpty ? reading.alert != nil : verdict != nil
-            if writesAnomaliesOnly, !isAnomaly { continue }
-            let grade = rules.isEmpty ? reading.alert?.grade : verdict?.grade
-            let direction =
-                rules.isEmpty ? reading.alert?.direction.rawValue ?? 0 : verdict == nil ? 0 : 1
-            let why = rules.isEmpty ? reading.alert?.why : verdict?.why
+                largest: bucket.largest)
+            if writesAnomaliesOnly, !verdict.isAnomaly { continue }
             table.append(
                 row,
-                "\(isAnomaly ? 1 : 0),\(grade?.word ?? "none"),\(direction),\(reading.expected),"
-                    + (why.map { "\"\($0)\"" } ?? ""), to: &output)
+                "\(verdict.isAnomaly ? 1 : 0),\(verdict.grade?.word ?? "none"),"
+                    + "\(verdict.direction),\(verdict.expected),"
+                    + (verdict.why.map { "\"\($0)\"" } ?? ""), to: &output)
         }
     }
 

@@ -116,13 +116,13 @@ extension Configuration {
     private static func readRoute(
         _ map: inout ConfigurationMap, receivers: Set<String>
     ) -> AlertRouter.Route? {
-        let known = ["kind", "severity", "budget", "receiver"]
+        let known = ["kind", "severity", "budget", "receiver", "anomaly_kind"]
         let matches = map.texts("match", countMax: 16).compactMap { entry -> AlertRouter.Match? in
             guard known.contains(entry.name) || Dimension(entry.name) != nil else {
                 map.reader.fault(
                     entry.mark, "\(map.key("match")).\(entry.name)",
                     "alerts have no such field; there are \(known.joined(separator: ", ")) and the "
-                        + "dimensions of budgets, such as tenant")
+                        + "dimensions of budgets and anomalies, such as tenant")
                 return nil
             }
             checkMatch(entry, receivers, map)

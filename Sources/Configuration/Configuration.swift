@@ -1,4 +1,5 @@
 internal import Aggregation
+public import Anomalies
 public import HTTPServer
 public import Ledger
 public import Logging
@@ -43,6 +44,7 @@ public struct Configuration: Equatable, Sendable {
     public var pricing = PricingSettings()
     /// Files that are tailed.
     public var sources: [TailSource] = []
+    public var anomalies = AnomalySettings()
     /// `_created` samples in OpenMetrics.
     public var writesCreated = false
     public var logLevel = LogLevel.info
@@ -104,6 +106,8 @@ extension Configuration {
         configuration.alerts = readAlerts(&map)
         configuration.pricing = readPricing(&map)
         configuration.sources = readSources(&map)
+        configuration.anomalies = readAnomalies(&map)
+        configuration.anomalies.anomalyNanos = configuration.storage.alertsNanos
         var log = map.map("log")
         configuration.logLevel = log.word("level", default: configuration.logLevel)
         configuration.logFormat = log.word("format", default: configuration.logFormat)

@@ -1,3 +1,4 @@
+public import Anomalies
 public import Budgets
 internal import Gzip
 public import Ledger
@@ -31,7 +32,7 @@ public final class MetricsPage: Sendable {
     /// The page as of now; everything committed before the call is in it.
     public func render(
         _ format: ExpositionFormat, gzip: Bool, ledger: Ledger, budgets: BudgetEngine,
-        metrics: SelfMetrics, readings: SelfReadings
+        anomalies: AnomalyReadings, metrics: SelfMetrics, readings: SelfReadings
     ) -> Rendered {
         let snapshot = ledger.snapshot()
         let own = SelfPage(
@@ -45,6 +46,7 @@ public final class MetricsPage: Sendable {
             state.ledger.write(snapshot, to: &page)
             budgetPage.write(to: &page)
             alerts.write(to: &page)
+            AnomalyPage(readings: anomalies).write(to: &page)
             own.write(to: &page)
             page.end()
             guard gzip, page.bytes.count >= Self.gzipBytesMin else {

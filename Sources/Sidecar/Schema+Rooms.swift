@@ -1,4 +1,5 @@
 internal import Alerts
+internal import Anomalies
 internal import Budgets
 internal import Ledger
 public import Store
@@ -9,5 +10,6 @@ extension Schema {
     public static let current = Schema(migrations: [
         LedgerSchema.version1, BudgetSchema.version2, AlertSchema.version3,
         AdmissionSchema.version4, TailSchema.tables,
+        AnomalySchema.version4,
     ])
 }

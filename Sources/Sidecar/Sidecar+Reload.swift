@@ -91,6 +91,7 @@ extension Sidecar {
         compare("metrics.max_series", \.ledger.maxSeries)
         compare("metrics.top", \.ledger.top)
         compare("metrics.created", \.writesCreated)
+        compare("anomalies", \.anomalies)
         return keys
     }
 }

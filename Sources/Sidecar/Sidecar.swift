@@ -1,5 +1,6 @@
 internal import API
 internal import Alerts
+internal import Anomalies
 internal import Budgets
 public import Configuration
 internal import Delivery
@@ -45,6 +46,7 @@ public final class Sidecar: Sendable {
     let otlp: OTLPReceiver
     let prices: Prices
     let budgets: BudgetEngine
+    let anomalies: AnomalyEngine?
     let recorder: AlertRecorder
     let deliverer: Deliverer
     private let tail: FileTail
@@ -87,6 +89,7 @@ public final class Sidecar: Sendable {
             try recorder.record(events, in: database, now: now)
         }
         self.recorder = recorder
+        anomalies = Self.anomalies(configuration, names: names, time: time, recorder: recorder)
         prices = try Prices(
             settings: configuration.pricing, stored: [], names: names, time: time, log: log)
         let pricer = prices.pricer
@@ -94,8 +97,8 @@ public final class Sidecar: Sendable {
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: [
-                budgets, UnpricedAlerts(names: names, recorder: recorder), recorder, positions,
-            ])
+                budgets, UnpricedAlerts(names: names, recorder: recorder),
+            ] + Self.watching(anomalies) + [recorder, positions])
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
@@ -121,7 +124,8 @@ public final class Sidecar: Sendable {
         let reservations = Self.reservations(budgets, names, ledger, random)
         let services = APIServices(
             intake: intake, otlp: otlp, litellm: LiteLLMReceiver(intake: intake), ledger: ledger,
-            budgets: budgets, reservations: reservations, deliverer: deliverer,
+            budgets: budgets, reservations: reservations, anomalies: anomalies,
+            deliverer: deliverer,
             metrics: metrics, page: page, control: control, time: time,
             names: names, price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },

@@ -1,9 +1,11 @@
+internal import Anomalies
 internal import Configuration
 internal import Demo
 internal import Glibc
 internal import HTTPServer
 internal import Logging
 internal import Sidecar
+internal import Store
 internal import Synchronization
 internal import Threading
 internal import Usage
@@ -44,6 +46,9 @@ enum DemoCommand: Command {
         configuration.storage.path = directory.path
         configuration.budgets = DemoReceiver.budgets
         configuration.logLevel = .warn
+        // The data is gone with the process, and a step's calls are sent when it is over.
+        configuration.storage.sync = .normal
+        configuration.anomalies.latenessNanos = 1800 * 1_000_000_000
         let receiver = try DemoReceiver()
         defer { receiver.stop() }
         // History is told to nobody; what happens live is.
@@ -102,6 +107,9 @@ enum DemoCommand: Command {
         Budgets, and who was told of what:
           curl http://\(address)/v1/budgets
           curl http://\(address)/v1/alerts
+
+        What was abnormal, and why:
+          curl http://\(address)/v1/anomalies
 
         Send an event of your own:
           curl -H 'Content-Type: application/json' http://\(address)/v1/events \\

@@ -103,6 +103,32 @@ import Usage
         #expect(MemoryLayout<Series>.stride < 1024)
     }
 
+    @Test func `windows frozen since the states were stored are learnt again from their snapshots`()
+        throws
+    {
+        let (through, crashed) = (try AnomalyHarness(), try AnomalyHarness())
+        crashed.time.standsStill = true
+        for index in 0..<300 {
+            for harness in [through, crashed] {
+                try harness.commit(usual(harness, index))
+                try harness.advance(seconds: 300)
+            }
+        }
+        try crashed.checkpoint()
+        let stored = try crashed.database.integer(
+            "select cast(value as integer) from anomaly_meta where key = 'states_until'")
+        #expect((stored ?? .max) < AnomalyHarness.monday + 86_400)
+        try crashed.restart()
+        func state(_ series: Series) -> [UInt8] {
+            var bytes: [UInt8] = []
+            series.spend.append(to: &bytes)
+            return bytes
+        }
+        #expect(
+            Set(through.engine.watch.series.map(state))
+                == Set(crashed.engine.watch.series.map(state)))
+    }
+
     @Test func `P13: the baseline is what it was before the window under test`() throws {
         let harness = try warm()
         let before = harness.engine.watch.series.map(\.spend)

@@ -1,3 +1,4 @@
+import Anomalies
 import Budgets
 import Foundation
 import Gzip
@@ -79,7 +80,8 @@ private final class PageHarness {
         return MetricsPage(
             labels: labels, names: names, writesCreated: created
         ).render(
-            format, gzip: gzip, ledger: ledger, budgets: budgets, metrics: metrics,
+            format, gzip: gzip, ledger: ledger, budgets: budgets, anomalies: AnomalyReadings(),
+            metrics: metrics,
             readings: SelfReadings())
     }
 

@@ -5,6 +5,13 @@ import Usage
 /// Time that moves only when a test says so.
 public final class ManualTime: TimeSource {
     private let state: Mutex<(unix: Int64, monotonic: UInt64)>
+    private let monotonicStandsStill = Mutex(false)
+
+    /// Simulated time: the wall clock runs, and no real time passes.
+    public var standsStill: Bool {
+        get { monotonicStandsStill.withLock { $0 } }
+        set { monotonicStandsStill.withLock { $0 = newValue } }
+    }
 
     /// 2026-11-20T10:00:00Z unless told otherwise.
     public init(unixNanos: Int64 = 1_795_168_800_000_000_000) {
@@ -15,9 +22,10 @@ public final class ManualTime: TimeSource {
     public var monotonicNanos: UInt64 { state.withLock { $0.monotonic } }
 
     public func advance(seconds: Int64) {
+        let isReal = !standsStill
         state.withLock {
             $0.unix += seconds * 1_000_000_000
-            $0.monotonic += UInt64(seconds) * 1_000_000_000
+            if isReal { $0.monotonic += UInt64(seconds) * 1_000_000_000 }
         }
     }
 
