@@ -77,6 +77,12 @@ let package = Package(
         room("SelfMetrics", ["Usage"]),
         room("Intake", ["JSON", "SelfMetrics", "Usage", "Wire"]),
         room("OTLP", ["Intake", "JSON", "Protobuf", "SelfMetrics", "Usage", "Wire"]),
+        room(
+            "OTLPPush",
+            [
+                "Gzip", "HTTPClient", "Logging", "Protobuf", "SelfMetrics", "Threading", "Usage",
+                "Wire",
+            ]),
         room("LiteLLM", ["Intake", "JSON", "Usage", "Wire"]),
         .target(name: "PriceData", exclude: ["prices.json"]),
         room("Pricing", ["JSON", "PriceData", "TimeZones", "Usage", "Wire"]),
@@ -139,8 +145,8 @@ let package = Package(
             "Configuration",
             [
                 "Aggregation", "Alerts", "Anomalies", "Budgets", "Delivery", "HTTPServer", "Ledger",
-                "Logging",
-                "OTLP", "Pricing", "Store", "Tail", "TimeZones", "Usage", "Wire", "YAML",
+                "Logging", "OTLP", "OTLPPush", "Pricing", "Store", "Tail", "TimeZones", "Usage",
+                "Wire", "YAML",
             ]),
         room(
             "Sidecar",
@@ -149,7 +155,8 @@ let package = Package(
                 "Exposition",
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
-                "LiteLLM", "Logging", "OTLP", "PriceFiles", "Pricing", "SQLite", "SelfMetrics",
+                "LiteLLM", "Logging", "OTLP", "OTLPPush", "PriceFiles", "Pricing", "SQLite",
+                "SelfMetrics",
                 "Store", "Tail", "Threading", "Usage",
                 "Wire", "YAML",
             ]),
@@ -181,6 +188,9 @@ let package = Package(
         test("TimeZones"),
         test("Intake", ["SelfMetrics", "Usage", "Wire"]),
         test("Protobuf"),
+        test(
+            "OTLPPush",
+            ["Gzip", "HTTPClient", "Logging", "Protobuf", "SelfMetrics", "Usage", "Wire"]),
         test(
             "OTLP",
             [

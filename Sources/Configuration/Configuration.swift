@@ -3,6 +3,7 @@ public import Anomalies
 public import HTTPServer
 public import Ledger
 public import Logging
+public import OTLPPush
 public import Pricing
 public import Store
 public import Tail
@@ -38,6 +39,8 @@ public struct Configuration: Equatable, Sendable {
     /// Empty: events must name their tenant.
     public var defaultTenant = "default"
     public var otlpReceiver = OTLPReceiverSection()
+    /// Nil: metrics are not pushed.
+    public var push: PushSettings?
     public var ledger = LedgerSettings()
     public var budgets = Configuration.defaultBudgets
     public var alerts = AlertSettings()
@@ -77,7 +80,7 @@ extension Configuration {
         guard reader.faults.isEmpty else {
             throw ConfigurationFaults(faults: reader.sortedFaults)
         }
-        configuration.warnings = reader.unusedVariables.map {
+        configuration.warnings += reader.unusedVariables.map {
             "the environment variable \($0) names no key of the configuration"
         }
         return configuration
@@ -101,6 +104,7 @@ extension Configuration {
         readAttribution(&map, &configuration)
         readIntake(&map, &configuration)
         readOTLPReceiver(&map, &configuration)
+        configuration.push = readPush(&map, reader.environment, &configuration.warnings)
         readMetrics(&map, &configuration)
         configuration.budgets = readBudgets(&map)
         configuration.alerts = readAlerts(&map)

@@ -70,6 +70,15 @@ struct SelfPage {
                 integer: Int64(metrics.ignored[key] ?? 0))
         }
         page.begin(
+            MetricFamily("costgauge_otlp_pushes", .counter, "Requests with our own metrics."))
+        page.sample([("outcome", "taken")], integer: Int64(metrics.pushesTaken))
+        page.sample([("outcome", "failed")], integer: Int64(metrics.pushesFailed))
+        page.begin(
+            MetricFamily(
+                "costgauge_otlp_rejected_points", .counter,
+                "Points of our own metrics that the receiver did not take."))
+        page.sample(integer: Int64(metrics.rejectedPoints))
+        page.begin(
             MetricFamily(
                 "costgauge_ingest_late_events", .counter, "Events dated more than an hour back."))
         page.sample(integer: Int64(metrics.lateEvents))

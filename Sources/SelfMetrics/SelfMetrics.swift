@@ -46,6 +46,10 @@ public final class SelfMetrics: Sendable {
         public var requests: [RequestKey: Int] = [:]
         /// What OpenTelemetry sent and is no call of its own.
         public var ignored: [IgnoredKey: Int] = [:]
+        /// Requests to the receiver of our own metrics.
+        public var pushesTaken = 0
+        public var pushesFailed = 0
+        public var rejectedPoints = 0
         public var lateEvents = 0
         public var commit = Histogram(bounds: Histogram.durations)
         public var request = Histogram(bounds: Histogram.durations)
@@ -85,6 +89,16 @@ public final class SelfMetrics: Sendable {
     public func count(lateEvents: Int) {
         guard lateEvents > 0 else { return }
         state.withLock { $0.lateEvents += lateEvents }
+    }
+
+    public func countPush(isTaken: Bool) {
+        state.withLock {
+            if isTaken { $0.pushesTaken += 1 } else { $0.pushesFailed += 1 }
+        }
+    }
+
+    public func countRejectedPoints(_ count: Int) {
+        state.withLock { $0.rejectedPoints += count }
     }
 
     /// `signal` and `reason` come from closed lists.

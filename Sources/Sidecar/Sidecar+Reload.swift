@@ -82,6 +82,7 @@ extension Sidecar {
         compare("web.body_bytes_max.events", \.web.eventsBytesMax)
         compare("web.body_bytes_max.otlp", \.web.otlpBytesMax)
         compare("web.body_bytes_max.litellm", \.web.litellmBytesMax)
+        compare("otlp", \.push)
         compare("otlp_receiver.listen", \.otlpReceiver.listen)
         compare("intake.queue_events", \.ledger.queueEventsMax)
         compare("intake.dedup_window", \.ledger.dedupAgeNanos)

@@ -12,6 +12,7 @@ internal import Ledger
 internal import LiteLLM
 public import Logging
 internal import OTLP
+internal import OTLPPush
 internal import Pricing
 internal import SQLite
 internal import SelfMetrics
@@ -45,6 +46,7 @@ public final class Sidecar: Sendable {
     let intake: EventIntake
     let otlp: OTLPReceiver
     let prices: Prices
+    private let pusher: OTLPPusher?
     let budgets: BudgetEngine
     let anomalies: AnomalyEngine?
     let recorder: AlertRecorder
@@ -119,6 +121,7 @@ public final class Sidecar: Sendable {
         let readings = Readings(
             ledger: ledger, databasePath: directory.databasePath, prices: prices, names: names,
             time: time, recorder: recorder, deliverer: deliverer, tail: tail)
+        pusher = Self.pusher(configuration, readings, budgets, metrics, client, random, hash, log)
         let reloader = Reloader()
         let path = directory.databasePath
         let reservations = Self.reservations(budgets, names, ledger, random)
@@ -144,6 +147,7 @@ public final class Sidecar: Sendable {
         base.setDefault("http://\(server.address)")
         deliverer.start()
         tail.start()
+        pusher?.start()
         reloader.attach(self)
     }
 
@@ -183,6 +187,7 @@ public final class Sidecar: Sendable {
         tail.stop()
         deliverer.stop()
         ledger.stop()
+        pusher?.stop()
         client.stop()
         control.stop()
         server.stop()
