@@ -3,7 +3,7 @@
 /// A ring holds the 128-bit hashes in the order of arrival, an open-addressing table finds them:
 ///
 ///     slots   [ tag 32 | number 32 ]   tag = low bits of the hash, which also name the home slot
-///     ring    [ hash 128 ] [ hash 128 ] ...   number modulo capacity
+///     ring    [ hash 128 ] [ hash 128 ] ...   place counted from the oldest
 ///
 /// 16 bytes in the ring and 8 in a table filled to between 3/8 and 3/4: 27 to 38 bytes an id, about
 /// 150 MB at the default of 5 million. Both start small and double.
@@ -19,6 +19,8 @@ struct IdentityWindow {
     /// Numbers of the oldest id and of the next one.
     private var head: UInt64 = 0
     private var tail: UInt64 = 0
+    /// Where the oldest id lies in the ring.
+    private var headPlace = 0
     /// Times of arrival, at most one a second: what lies from `number` to the next mark came at
     /// `time` or less than a second later.
     private var marks: [Mark] = []
@@ -69,7 +71,7 @@ struct IdentityWindow {
         }
         if count == ring.count { growRing() }
         slots[slot] = tag << 32 | (tail & 0xffff_ffff)
-        ring[Int(tail % UInt64(ring.count))] = hash
+        ring[place(of: tail)] = hash
         tail += 1
         if count * 4 > slots.count * 3 { growSlots() }
         return true
@@ -120,11 +122,12 @@ struct IdentityWindow {
     private mutating func popOldest() {
         remove(number: head)
         head += 1
+        headPlace = headPlace &+ 1 == ring.count ? 0 : headPlace &+ 1
     }
 
     /// Linear probing without tombstones: entries behind the gap move up when their home allows it.
     private mutating func remove(number: UInt64) {
-        let hash = ring[Int(number % UInt64(ring.count))]
+        let hash = ring[place(of: number)]
         let mask = slots.count &- 1
         let entry = (UInt64(truncatingIfNeeded: hash) & 0xffff_ffff) << 32 | (number & 0xffff_ffff)
         var gap = Int(entry >> 32) & mask
@@ -146,8 +149,14 @@ struct IdentityWindow {
 
     /// The hash with this number; numbers in slots have lost their upper half.
     private subscript(low: UInt64) -> UInt128 {
-        let distance = (low &- head) & 0xffff_ffff
-        return ring[Int((head &+ distance) % UInt64(ring.count))]
+        ring[place(of: head &+ ((low &- head) & 0xffff_ffff))]
+    }
+
+    /// Without a division, which would be the dearest part of a look-up.
+    @inline(__always)
+    private func place(of number: UInt64) -> Int {
+        let place = headPlace &+ Int(truncatingIfNeeded: number &- head)
+        return place >= ring.count ? place &- ring.count : place
     }
 
     private mutating func growRing() {
@@ -155,9 +164,10 @@ struct IdentityWindow {
         precondition(wanted > ring.count, "BUG: more ids in one group than the slack holds")
         var wider = [UInt128](repeating: 0, count: wanted)
         for number in head..<tail {
-            wider[Int(number % UInt64(wanted))] = ring[Int(number % UInt64(ring.count))]
+            wider[Int(number - head)] = ring[place(of: number)]
         }
         ring = wider
+        headPlace = 0
     }
 
     private mutating func growSlots() {
