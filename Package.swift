@@ -75,6 +75,7 @@ let package = Package(
 
         // The rooms, in the order in which the data walks.
         room("SelfMetrics", ["Usage"]),
+        room("Access", ["Crypto", "Usage", "Wire"]),
         room("Intake", ["JSON", "SelfMetrics", "Usage", "Wire"]),
         room("OTLP", ["Intake", "JSON", "Protobuf", "SelfMetrics", "Usage", "Wire"]),
         room(
@@ -133,9 +134,8 @@ let package = Package(
         room(
             "API",
             [
-                "WebPage",
-                "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Gzip", "HTTPServer",
-                "Intake",
+                "Access", "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Gzip",
+                "HTTPServer", "Intake", "WebPage",
                 "JSON",
                 "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
             ]),
@@ -144,14 +144,15 @@ let package = Package(
         room(
             "Configuration",
             [
-                "Aggregation", "Alerts", "Anomalies", "Budgets", "Delivery", "HTTPServer", "Ledger",
-                "Logging", "OTLP", "OTLPPush", "Pricing", "Store", "Tail", "TimeZones", "Usage",
-                "Wire", "YAML",
+                "Access", "Aggregation", "Alerts", "Anomalies", "Budgets", "Delivery", "HTTPServer",
+                "Ledger", "Logging", "OTLP", "OTLPPush", "Pricing", "Store", "Tail", "TimeZones",
+                "Usage", "Wire", "YAML",
             ]),
         room(
             "Sidecar",
             [
-                "API", "Alerts", "Anomalies", "Budgets", "Configuration", "Crypto", "Delivery",
+                "API", "Access", "Alerts", "Anomalies", "Budgets", "Configuration", "Crypto",
+                "Delivery",
                 "Exposition",
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
@@ -184,6 +185,7 @@ let package = Package(
         test("Store", ["SQLite"]),
         test("Usage", ["Wire"]),
         test("Logging"),
+        test("Access", ["Usage"]),
         test("Aggregation", ["Usage"]),
         test("TimeZones"),
         test("Intake", ["SelfMetrics", "Usage", "Wire"]),

@@ -1,3 +1,4 @@
+internal import Access
 internal import Anomalies
 internal import Exposition
 public import HTTPServer
@@ -7,13 +8,16 @@ internal import Usage
 
 /// Routes requests. One for each listener.
 public final class API: HTTPHandler {
-    private let services: APIServices
+    let services: APIServices
+    let address: ListenAddress
     private let routes: [APIRoute]
     private let requestGuard: RequestGuard?
+    private let asksForTokens: Bool
     private let events: EventsHandler
     private let alerts: AlertsHandler
     private let budgets: BudgetsHandler
     private let admission: AdmissionHandler
+    private let scopes: ScopesHandler
     private let costs: CostsHandler
     private let dashboard: DashboardHandler
     private let forecast: ForecastHandler
@@ -27,16 +31,19 @@ public final class API: HTTPHandler {
         services: APIServices, address: ListenAddress, surface: Surface, limits: BodyLimits
     ) {
         self.services = services
+        self.address = address
         switch surface {
         case .everything: routes = APIRoute.all
         case .open: routes = APIRoute.open
         case .otlp: routes = APIRoute.otlpOnly
         }
         requestGuard = surface == .open ? nil : RequestGuard(address: address)
+        asksForTokens = surface != .open
         events = EventsHandler(intake: services.intake, bytesMax: limits.events)
         alerts = AlertsHandler(services: services)
         budgets = BudgetsHandler(services: services)
         admission = AdmissionHandler(services: services)
+        scopes = ScopesHandler(services: services)
         costs = CostsHandler(services: services)
         dashboard = DashboardHandler(services: services)
         forecast = ForecastHandler(services: services)
@@ -48,8 +55,9 @@ public final class API: HTTPHandler {
     public func admit(_ exchange: HTTPExchange) -> HTTPAdmission {
         exchange.startedNanos = services.time.monotonicNanos
         do throws(APIError) {
-            try requestGuard?.check(exchange)
+            try requestGuard?.check(exchange, hasTokens: services.access.isNeeded)
             let route = try route(exchange)
+            if asksForTokens { try authorize(exchange, route) }
             switch route.action {
             case .events:
                 try events.admit(exchange)
@@ -92,6 +100,12 @@ public final class API: HTTPHandler {
             later(exchange) { [self] respond in
                 admission.release(value, owner: owner, respond: respond)
             }
+        case .scopes:
+            onControl(exchange) { [self] query throws(APIError) in try scopes.scopes(query) }
+        case .pause:
+            scopes.pause(exchange, values) { [self] response in finish(exchange, response) }
+        case .unpause:
+            scopes.unpause(exchange, values) { [self] response in finish(exchange, response) }
         case .costs:
             onControl(exchange) { [self] query throws(APIError) in try costs.costs(query) }
         case .dashboard:

@@ -10,6 +10,7 @@ struct APIRoute: Sendable {
         case otlp(OTLPSignal)
         case check, reserve, settle, release
         case anomalies(AnomalyAction)
+        case scopes, pause, unpause
         case budgets, alerts, alert, deliveries, replay, testReceiver
     }
 
@@ -56,6 +57,10 @@ struct APIRoute: Sendable {
         APIRoute(path: "/-/ready", methods: read, action: .ready),
         APIRoute(path: "/-/reload", methods: [.post, .put], action: .reload),
         APIRoute(path: "/v1/events", methods: [.post], action: .events),
+        APIRoute(path: "/v1/scopes", methods: read, action: .scopes),
+        APIRoute(path: "/v1/scopes/{dimension}/{value}/pause", methods: [.post], action: .pause),
+        APIRoute(
+            path: "/v1/scopes/{dimension}/{value}/unpause", methods: [.post], action: .unpause),
         APIRoute(path: "/v1/check", methods: [.post], action: .check),
         APIRoute(path: "/v1/reservations", methods: [.post], action: .reserve),
         APIRoute(path: "/v1/reservations/{id}/settle", methods: [.post], action: .settle),

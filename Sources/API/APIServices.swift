@@ -1,3 +1,4 @@
+public import Access
 public import Anomalies
 public import Budgets
 public import Delivery
@@ -20,6 +21,7 @@ public struct APIServices: Sendable {
     public let reservations: Reservations
     /// Nil when nothing is watched.
     public let anomalies: AnomalyEngine?
+    public let access: AccessControl
     public let deliverer: Deliverer
     public let metrics: SelfMetrics
     public let page: MetricsPage
@@ -37,6 +39,7 @@ public struct APIServices: Sendable {
     public init(
         intake: EventIntake, otlp: OTLPReceiver, litellm: LiteLLMReceiver, ledger: Ledger,
         budgets: BudgetEngine, reservations: Reservations, anomalies: AnomalyEngine?,
+        access: AccessControl,
         deliverer: Deliverer,
         metrics: SelfMetrics, page: MetricsPage, control: ControlQueue, time: any TimeSource,
         names: Names, price: @escaping PriceEvents,
@@ -50,6 +53,7 @@ public struct APIServices: Sendable {
         self.budgets = budgets
         self.reservations = reservations
         self.anomalies = anomalies
+        self.access = access
         self.deliverer = deliverer
         self.metrics = metrics
         self.page = page

@@ -12,7 +12,7 @@ struct BudgetsHandler: Sendable {
     static let scopesMax = 100_000
 
     func budgets(_ query: Query) throws(APIError) -> HTTPResponse {
-        try query.allow(["budget", "limit", "cursor"])
+        try query.allow(["budget", "tenant", "limit", "cursor"])
         let limit = try query.limit()
         let name = query.text("budget")
         if let name, !services.budgets.definitions.contains(where: { $0.name == name }) {
@@ -24,7 +24,9 @@ struct BudgetsHandler: Sendable {
             }
             return start
         }
-        let statuses = services.budgets.statuses(countMax: (start ?? 0) + limit) {
+        let statuses = services.budgets.statuses(
+            countMax: (start ?? 0) + limit, ofTenant: query.text("tenant")
+        ) {
             name == nil || $0.name == name
         }
         let page = Array(statuses.dropFirst(start ?? 0))

@@ -64,8 +64,9 @@ struct EventsHandler: Sendable {
             respond(error.response)
             return
         }
+        let owner = exchange.owner
         exchange.park()
-        intake.read(&body, from: .http) { report, outcome in
+        intake.read(&body, from: .http, tenant: owner) { report, outcome in
             respond(EventsAnswer(report: report, outcome: outcome).response)
         }
     }

@@ -10,15 +10,27 @@ struct Query: Sendable {
     static let limitDefault = 100
     static let limitMax = 1000
 
-    init(_ exchange: HTTPExchange) { items = exchange.queryItems }
+    /// The tenant that the request may see; nil: all.
+    private let owner: String?
+
+    init(_ exchange: HTTPExchange) {
+        items = exchange.queryItems
+        owner = exchange.owner
+    }
 
     /// The last value of that name; nil when it is missing or empty.
     func text(_ name: String) -> String? {
+        if name == "tenant", let owner { return owner }
+        return given(name)
+    }
+
+    private func given(_ name: String) -> String? {
         items.last { $0.name == name }.flatMap { $0.value.isEmpty ? nil : $0.value }
     }
 
     /// A parameter that nobody reads is a mistake of the caller.
     func allow(_ names: [String]) throws(APIError) {
+        if let owner, let other = given("tenant"), other != owner { throw .foreignTenant }
         guard let unknown = items.first(where: { !names.contains($0.name) }) else { return }
         throw APIError(
             status: 400, code: "unknown_parameter",

@@ -1,6 +1,7 @@
 internal import HTTPServer
 
-/// Keeps web pages from driving a server on loopback that asks for no token.
+/// Keeps web pages from driving a server on loopback that asks for no token. Where tokens are asked
+/// for, or the network was let in on purpose, the server may be called by any name.
 ///
 /// A page in a browser can send requests here. Two headers that it cannot forge give it away:
 /// `Origin` names another site, and `Host` names the attacker's own domain when DNS was rebound to
@@ -9,16 +10,19 @@ struct RequestGuard: Sendable {
     /// Host names by which this server may be called, without port, lower case.
     private let hosts: Set<String>
 
+    private let isLoopback: Bool
+
     init(address: ListenAddress) {
+        isLoopback = address.isLoopback
         hosts = ["localhost", "127.0.0.1", "::1", address.host]
     }
 
-    func check(_ exchange: HTTPExchange) throws(APIError) {
+    func check(_ exchange: HTTPExchange, hasTokens: Bool) throws(APIError) {
         guard let host = exchange.header("Host") else {
             throw APIError(
                 status: 400, code: "host_missing", message: "the Host header is required")
         }
-        guard hosts.contains(Self.name(of: host)) else {
+        guard hasTokens || !isLoopback || hosts.contains(Self.name(of: host)) else {
             throw APIError(
                 status: 403, code: "host_refused",
                 message: "Host \"\(host.prefix(100))\" is not this server; call it by "
@@ -41,9 +45,4 @@ struct RequestGuard: Sendable {
         guard let colon = host.firstIndex(of: ":") else { return host }
         return String(host[..<colon])
     }
-}
-
-extension HTTPExchange {
-    /// The one tenant that the request may see and change; nil: all.
-    var owner: String? { nil }
 }

@@ -7,6 +7,7 @@ public enum AlertKind: String, CaseIterable, Sendable {
     case budgetBurn = "budget_burn"
     case unpricedModel = "unpriced_model"
     case anomaly
+    case budgetPaused = "budget_paused"
     case deliveryFailed = "delivery_failed"
     case test
 }

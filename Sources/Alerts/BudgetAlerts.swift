@@ -29,6 +29,14 @@ public enum BudgetAlerts {
                     ?? "\(event.budget.name) is burning down",
                 summary: burnSummary(event, secondsLeft: secondsLeft), startsAt: now, budget: budget
             )
+        case .paused:
+            return Alert(
+                id: id, dedupKey: dedupKey(event), kind: .budgetPaused, severity: .critical,
+                title: "\(subject(event) ?? event.budget.name) is paused",
+                summary:
+                    "\(MoneyText.dollars(event.spent)) of \(MoneyText.dollars(event.limit)) of "
+                    + "\(event.budget.name) is spent; calls are denied until it is unpaused",
+                startsAt: now, budget: budgetPart(event, now: now))
         case .resolved, .burnEnded: return nil
         }
     }
@@ -40,7 +48,7 @@ public enum BudgetAlerts {
         case .crossed(_, _, let arm), .resolved(_, let arm, _), .burning(_, let arm),
             .burnEnded(let arm):
             return baseKey(event) + (arm == 0 ? "" : "/\(arm + 1)")
-        case .recorded: return baseKey(event)
+        case .recorded, .paused: return baseKey(event)
         }
     }
 
@@ -51,6 +59,7 @@ public enum BudgetAlerts {
         case .crossed(let threshold, _, _), .resolved(let threshold, _, _),
             .recorded(let threshold, _):
             return "budget_threshold/\(place)/\(threshold.text)"
+        case .paused: return "budget_paused/\(place)"
         case .burning, .burnEnded: return "budget_burn/\(place)"
         }
     }
@@ -166,6 +175,8 @@ struct LocalClock {
         case .day: "today"
         case .week: "this week"
         case .month: "this month"
+        case .quarter: "this quarter"
+        case .year: "this year"
         }
     }
 

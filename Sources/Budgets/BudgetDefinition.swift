@@ -110,6 +110,7 @@ public struct BudgetDefinition: Equatable, Sendable {
         for dimension in each { text += "\u{1}e\(dimension)" }
         text += "\u{1}p\(period.kind.rawValue)/\(period.zone.name)/\(period.weekStart.rawValue)"
         text += "/\(period.resetHour)"
+        if period.monthStartDay != 1 { text += "/\(period.monthStartDay)" }
         return Self.fnv1a(text)
     }
 

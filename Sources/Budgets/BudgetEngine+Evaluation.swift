@@ -45,6 +45,9 @@ extension BudgetEngine {
                 events += try evaluate(
                     &scope, period, book.tables[key[0]], .spendReduced, &tables, now: now)
             }
+            if let paused = try pauseOverrun(scope, book.tables[key[0]], in: database, now: now) {
+                events.append(paused)
+            }
             staging.scopes.append((key[0], key[1], scope))
         }
         return events
@@ -233,9 +236,10 @@ extension BudgetTable {
         let spent = (entry?.spent ?? .zero) + NanoUSD(nanos: nanos)
         for (index, threshold) in definition.thresholds.enumerated() {
             let isCrossed = entry?.states[index].isCrossed ?? false
-            if !isCrossed { return threshold.isReached(spent: spent, limit: scope.limit) }
+            if !isCrossed, threshold.isReached(spent: spent, limit: scope.limit) { return true }
+            if !isCrossed { break }
         }
-        return false
+        return isOverrun(scope, spent: spent.nanos)
     }
 
     /// A scope that time alone could change: something waits, an alert of an old period is open, or

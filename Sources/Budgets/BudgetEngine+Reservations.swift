@@ -86,6 +86,8 @@ extension BudgetEngine {
     func recoverAdmission(
         from database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
+        try loadPauses(from: database)
+        applyPauses()
         let rows = try ReservationTable.live(after: now, in: database)
         admission.withLock { state in
             book.withLock { book in

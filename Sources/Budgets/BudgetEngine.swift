@@ -41,6 +41,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     var staging = BudgetStaging()
     /// What the events of the group do to reservations.
     var claims: [ReservationClaim] = []
+    /// All pauses as they will be, when the transaction changes some.
+    var pendingPauses: [Dimension: [NameID: ScopePause]]?
     /// What `redefine` made, until its transaction is over.
     var pendingBook: (BudgetBook, [BudgetMatcher])?
     private var nextTick: Int64 = 0
@@ -90,6 +92,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
                 state.remove(claim.id)
             }
         }
+        applyPauses()
         tellRefusals()
         staging.clear()
         if isReviewed { mustReview = false }
@@ -101,6 +104,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         staging.clear()
         isReviewed = false
         claims.removeAll()
+        pendingPauses = nil
     }
 
     public func isDue(now: Int64) -> Bool {

@@ -12,6 +12,8 @@ public struct BudgetEvent: Equatable, Sendable {
         case resolved(threshold: BudgetDefinition.Threshold, arm: Int, reason: ResolveReason)
         case burning(secondsLeft: Int64, arm: Int)
         case burnEnded(arm: Int)
+        /// Its scope's calls are denied from now on, whatever the next period brings.
+        case paused
     }
 
     public let kind: Kind

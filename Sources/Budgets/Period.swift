@@ -20,7 +20,7 @@ public struct Period: Hashable, Sendable {
 /// the time of an event, and a new one is a new key.
 public struct PeriodRule: Equatable, Sendable {
     public enum Kind: String, CaseIterable, Sendable {
-        case hour, day, week, month
+        case hour, day, week, month, quarter, year
     }
 
     public enum Weekday: String, CaseIterable, Sendable {
@@ -35,6 +35,8 @@ public struct PeriodRule: Equatable, Sendable {
     public var weekStart: Weekday
     /// Hour of the local clock at which days, weeks and months begin.
     public var resetHour: Int
+    /// Day on which months, quarters and years begin, 1 to 28: every month has it.
+    public var monthStartDay = 1
 
     public init(
         kind: Kind, zone: Zone = .utc, weekStart: Weekday = .monday, resetHour: Int = 0
@@ -80,19 +82,35 @@ public struct PeriodRule: Equatable, Sendable {
             // 1970-01-01 was a Thursday: three days after Monday.
             let sinceStart = ((day + 3 - weekStart.number) % 7 + 7) % 7
             return day - sinceStart
-        case .month:
+        case .month, .quarter, .year:
             let date = RFC3339.civil(daysSinceEpoch: day)
-            return RFC3339.daysSinceEpoch(year: date.year, month: date.month, day: 1)
+            var month = date.year * 12 + date.month - 1
+            if date.day < monthStartDay { month -= 1 }
+            return firstDay(ofMonth: month / months * months)
         }
+    }
+
+    /// Calendar months of a period.
+    private var months: Int {
+        switch kind {
+        case .year: 12
+        case .quarter: 3
+        default: 1
+        }
+    }
+
+    /// Months count from the year 0.
+    private func firstDay(ofMonth month: Int) -> Int {
+        RFC3339.daysSinceEpoch(year: month / 12, month: month % 12 + 1, day: monthStartDay)
     }
 
     private func firstDayAfter(_ first: Int) -> Int {
         switch kind {
         case .hour, .day: return first + 1
         case .week: return first + 7
-        case .month:
+        case .month, .quarter, .year:
             let date = RFC3339.civil(daysSinceEpoch: first)
-            return first + RFC3339.daysIn(month: date.month, year: date.year)
+            return firstDay(ofMonth: date.year * 12 + date.month - 1 + months)
         }
     }
 
@@ -100,7 +118,7 @@ public struct PeriodRule: Equatable, Sendable {
         zone.unixSeconds(local: Int64(day) * 86_400 + Int64(resetHour) * 3600)
     }
 
-    /// Names a period in keys: `2026-11`, `2026-11-20`, `week-2026-11-16`, `2026-11-20T09Z` (UTC,
+    /// Names a period in keys: `2026`, `2026-Q4`, `2026-11`, `2026-11-20`, `week-2026-11-16`, `2026-11-20T09Z` (UTC,
     /// because a local hour can come twice).
     public func key(of period: Period) -> String {
         if kind == .hour {
@@ -108,11 +126,15 @@ public struct PeriodRule: Equatable, Sendable {
         }
         // Where midnight is left out, the period begins later on that same day.
         let local = zone.local(period.start) - Int64(resetHour) * 3600
-        let day = RFC3339.text(unixNanos: floorDivide(local, 86_400) * 86_400 * 1_000_000_000)
+        let date = RFC3339.civil(daysSinceEpoch: Int(floorDivide(local, 86_400)))
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
         switch kind {
-        case .month: return String(day.prefix(7))
-        case .week: return "week-" + day.prefix(10)
-        case .hour, .day: return String(day.prefix(10))
+        case .year: return "\(date.year)"
+        case .quarter: return "\(date.year)-Q\((date.month - 1) / 3 + 1)"
+        case .month: return "\(date.year)-\(two(date.month))"
+        case .week: return "week-\(date.year)-\(two(date.month))-\(two(date.day))"
+        case .hour, .day: return "\(date.year)-\(two(date.month))-\(two(date.day))"
         }
+    }
     }
 }

@@ -3,6 +3,8 @@
 #error "microhttpd.h is missing: apt-get install libmicrohttpd-dev (make demo and make test do it for you)"
 #endif
 #include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -24,4 +26,18 @@ static inline int costgauge_mhd_format(
 static inline unsigned short costgauge_mhd_port(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info ? info->port : 0;
+}
+
+// MHD_get_connection_info is variadic. Writes the peer's numeric address, or nothing.
+static inline void costgauge_mhd_client(
+    struct MHD_Connection *connection, char *buffer, size_t capacity) {
+    buffer[0] = 0;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!info || !info->client_addr) return;
+    const struct sockaddr *address = info->client_addr;
+    socklen_t size = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                    : sizeof(struct sockaddr_in);
+    if (getnameinfo(address, size, buffer, (socklen_t)capacity, NULL, 0, NI_NUMERICHOST) != 0)
+        buffer[0] = 0;
 }

@@ -89,6 +89,9 @@ extension Configuration {
             "cooldown", default: definition.cooldownNanos, in: 0...(30 * day))
         definition.burns = map.boolean("burn", default: true)
         definition.enforcement = map.enforcement("enforce")
+        if definition.enforcement?.pausesAutomatically == true, definition.each.count != 1 {
+            map.fault("enforce", "auto_pause pauses the value of each; name one dimension there")
+        }
         return name == nil || limit == nil ? nil : definition
     }
 
@@ -101,9 +104,11 @@ extension Configuration {
         } catch {
             map.fault("timezone", error.description)
         }
-        return PeriodRule(
+        var rule = PeriodRule(
             kind: kind, zone: zone, weekStart: map.word("week_start", default: .monday),
             resetHour: map.integer("reset_hour", default: 0, in: 0...23))
+        rule.monthStartDay = map.integer("month_start_day", default: 1, in: 1...28)
+        return rule
     }
 
     private static func readThresholds(

@@ -22,7 +22,9 @@ extension ConfigurationMap {
         if enforcement.denyAt == 0 {
             map.fault("deny_at", "must be above 0; write 1 for the whole limit")
         }
-        if map.has("throttle_at"), enforcement.throttleAt > enforcement.denyAt {
+        if map.has("throttle_at"), enforcement.denyAt > 0,
+            enforcement.throttleAt > enforcement.denyAt
+        {
             map.fault(
                 "throttle_at", "is above deny_at: calls would be denied before they are slowed")
         }

@@ -50,7 +50,9 @@ extension Configuration {
             text.isEmpty ? .some(nil) : ListenAddress(text).map { .some($0) }
         }
         if let address = result.otlpReceiver.listen {
-            if let refusal = refusal(of: address) { section.fault("listen", refusal) }
+            if let refusal = refusal(of: address, result.access) {
+                section.fault("listen", refusal)
+            }
             if address.port != 0,
                 address == result.web.listen || address == result.web.metricsListen
             {

@@ -1,3 +1,4 @@
+public import Access
 internal import Aggregation
 public import Anomalies
 public import HTTPServer
@@ -36,6 +37,7 @@ public struct Configuration: Equatable, Sendable {
 
     public var storage = Storage()
     public var web = Web()
+    public var access = AccessSettings()
     /// Empty: events must name their tenant.
     public var defaultTenant = "default"
     public var otlpReceiver = OTLPReceiverSection()
@@ -100,6 +102,7 @@ extension Configuration {
         var configuration = Configuration()
         var map = ConfigurationMap(root, path: "", reader: reader)
         readStorage(&map, &configuration)
+        readAccess(&map, &configuration)
         readWeb(&map, &configuration)
         readAttribution(&map, &configuration)
         readIntake(&map, &configuration)
@@ -142,7 +145,9 @@ extension Configuration {
         result.web.listen = web.scalar("listen", default: result.web.listen, expected: expected) {
             ListenAddress($0)
         }
-        if let refusal = refusal(of: result.web.listen) { web.fault("listen", refusal) }
+        if let refusal = refusal(of: result.web.listen, result.access) {
+            web.fault("listen", refusal)
+        }
         result.web.metricsListen = web.scalar(
             "metrics_listen", default: nil, expected: expected
         ) { text -> ListenAddress?? in
@@ -164,14 +169,6 @@ extension Configuration {
         readForeignSizes(&sizes, &result)
         sizes.finish()
         web.finish()
-    }
-
-    /// Why an address may not be listened on; also for one that a flag gave.
-    public static func refusal(of address: ListenAddress) -> String? {
-        address.isLoopback
-            ? nil
-            : "\(address) can be reached from other machines, and requests carry no token; listen on "
-                + "127.0.0.1 and let web.metrics_listen serve the metrics"
     }
 
     private static func readAttribution(

@@ -18,6 +18,9 @@ public final class HTTPExchange: @unchecked Sendable {
     public internal(set) var bodyOutcome = HTTPBodyOutcome.complete
     /// Monotonic nanoseconds at which the head was complete; set by the handler that measures.
     public var startedNanos: UInt64 = 0
+    /// The one tenant that the request may see and change; nil: all. Set by the handler that checks
+    /// its token.
+    public var owner: String?
 
     let connection: OpaquePointer
     let server: HTTPServer
@@ -66,6 +69,14 @@ public final class HTTPExchange: @unchecked Sendable {
         guard let value = unsafe MHD_lookup_connection_value(connection, .HEADER_KIND, name)
         else { return nil }
         return unsafe String(cString: value)
+    }
+
+    /// The address of the peer, without its port; empty when it is not known. Before `park` only.
+    public var clientAddress: String {
+        var text = [CChar](repeating: 0, count: 64)
+        unsafe costgauge_mhd_client(connection, &text, text.count)
+        return String(
+            decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// Every value of a query parameter, percent-decoded, in order.

@@ -75,11 +75,14 @@ public final class EventIntake: Sendable {
     /// `completion` runs once, with the report, when they are durable or could not be.
     ///
     /// `body` gets the JSON padding appended; its content is not needed afterwards.
+    ///
+    /// - Parameter tenant: the only one whose events are taken; those without one become its.
     public func read(
-        _ body: inout [UInt8], from source: SelfMetrics.Source,
+        _ body: inout [UInt8], from source: SelfMetrics.Source, tenant: String? = nil,
         completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
     ) {
-        _ = read(&body, from: source, into: sink, isLines: false, completion: completion)
+        _ = read(
+            &body, from: source, into: sink, isLines: false, tenant: tenant, completion: completion)
     }
 
     /// Reads whole lines of a file, one event each. The batches go to `sink`, which may not be the
@@ -93,13 +96,14 @@ public final class EventIntake: Sendable {
 
     private func read(
         _ body: inout [UInt8], from source: SelfMetrics.Source, into sink: any BatchSink,
-        isLines: Bool, completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
+        isLines: Bool, tenant: String? = nil,
+        completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
     ) -> IntakeReport {
         let length = body.count
         JSONIndexer.pad(&body)
         let (receipt, reportBox) = receipt(from: source, completion)
         let reader = readers.withLock { $0.popLast() } ?? ReaderBox()
-        var session = session(receipt, into: sink, isLines: isLines)
+        var session = session(receipt, into: sink, isLines: isLines, tenant: tenant)
         reader.reader.read(body.span, length: length, into: &session)
         reportBox.report = session.report
         readers.withLock { $0.append(reader) }
@@ -125,16 +129,18 @@ extension EventIntake {
     }
 
     private func session(
-        _ receipt: Receipt, into sink: any BatchSink, isLines: Bool
+        _ receipt: Receipt, into sink: any BatchSink, isLines: Bool, tenant owner: String? = nil
     ) -> ReadSession {
-        let tenant = Array(settings.withLock { $0.defaultTenant }.utf8)
+        let tenant = Array((owner ?? settings.withLock { $0.defaultTenant }).utf8)
         // An empty name interns as 0: no default.
         let defaultTenant = names.withTable { table in
             DefaultTenant(id: table.intern(tenant.span), hash: table.hash(of: tenant.span))
         }
-        return ReadSession(
+        var session = ReadSession(
             names: names, hash: hash, sink: sink, price: price, receipt: receipt,
             now: time.unixNanos, defaultTenant: defaultTenant, isLines: isLines)
+        session.owner = owner == nil ? nil : tenant
+        return session
     }
 
     private func receipt(

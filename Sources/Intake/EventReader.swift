@@ -211,6 +211,7 @@ struct EventReader: ~Copyable {
             }
             try decoder.decode(document, &token, into: &event, &session.rows)
             try session.check(&event)
+            if session.owner != nil { try session.checkOwner(event, document) }
             decoded.append(event)
             return nil
         } catch {

@@ -20,6 +20,9 @@ struct ReadSession {
     /// One event a line, as files have them: no arrays, nothing over several lines.
     let isLines: Bool
 
+    /// The only tenant whose events are taken; nil: any.
+    var owner: [UInt8]?
+
     private var batch: EventBatch
     /// The batch's rows, taken out while this session fills them: a field of a class would be
     /// checked for overlapping access at every touch.
@@ -64,6 +67,22 @@ struct ReadSession {
     private mutating func takeRows() {
         swap(&rows, &batch.rows)
         partStart = rows.events.count
+    }
+
+    /// A token for one tenant sends no events of another.
+    func checkOwner(
+        _ decoded: DecodedEvent, _ document: borrowing JSONDocument
+    ) throws(EventFault) {
+        let source = decoded.texts[NamedDimension.tenant.rawValue]
+        guard let owner, source.length > 0 else { return }
+        var bytes: [UInt8] = []
+        if source.isInBatch {
+            bytes.append(contentsOf: rows.text[source.range])
+        } else {
+            document.withBytes(source.range) { bytes.append(copying: $0) }
+        }
+        guard bytes != owner else { return }
+        throw .field(.tenant, .foreignTenant, "is not the one that the token is for")
     }
 
     /// What one field alone cannot tell.

@@ -5,6 +5,7 @@ public enum RejectReason: String, CaseIterable, Sendable {
     case malformed, missing, wrongType = "wrong_type", outOfRange = "out_of_range"
     case tooLong = "too_long", unknownValue = "unknown_value", inconsistent, repeated
     case future = "future_timestamp", tooMany = "too_many"
+    case foreignTenant = "foreign_tenant"
 }
 
 /// One event or line that was not taken.

@@ -2,7 +2,7 @@ internal import Budgets
 internal import Ledger
 internal import Usage
 
-// What calls that ask first need.
+// What the HTTP surface hands its requests to.
 extension Sidecar {
     static func reservations(
         _ budgets: BudgetEngine, _ names: Names, _ ledger: Ledger,

@@ -1,3 +1,4 @@
+internal import Access
 internal import Alerts
 internal import Budgets
 internal import Configuration
@@ -31,6 +32,7 @@ extension Sidecar {
             return fault
         }
         if let fault = redefine(new.budgets) { return fault }
+        access.configure(new.access)
         recorder.configure(new.alerts.router)
         deliverer.configure(new.alerts.receivers)
         log.configure(level: new.logLevel, format: new.logFormat)

@@ -1,4 +1,5 @@
 internal import API
+internal import Access
 internal import Alerts
 internal import Anomalies
 internal import Budgets
@@ -49,6 +50,7 @@ public final class Sidecar: Sendable {
     private let pusher: OTLPPusher?
     let budgets: BudgetEngine
     let anomalies: AnomalyEngine?
+    let access: AccessControl
     let recorder: AlertRecorder
     let deliverer: Deliverer
     private let tail: FileTail
@@ -124,13 +126,14 @@ public final class Sidecar: Sendable {
         pusher = Self.pusher(configuration, readings, budgets, metrics, client, random, hash, log)
         let reloader = Reloader()
         let path = directory.databasePath
+        access = AccessControl(settings: configuration.access, time: time)
         let reservations = Self.reservations(budgets, names, ledger, random)
         let services = APIServices(
             intake: intake, otlp: otlp, litellm: LiteLLMReceiver(intake: intake), ledger: ledger,
-            budgets: budgets, reservations: reservations, anomalies: anomalies,
+            budgets: budgets, reservations: reservations, anomalies: anomalies, access: access,
             deliverer: deliverer,
-            metrics: metrics, page: page, control: control, time: time,
-            names: names, price: { pricer.price(&$0, $1) },
+            metrics: metrics, page: page, control: control, time: time, names: names,
+            price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() })
         ledger.start()

@@ -26,9 +26,6 @@ struct ConfigurationSource: Sendable {
         listen = try Self.parse(
             arguments, "web.listen-address", "an address such as 127.0.0.1:10838 or [::1]:10838"
         ) { ListenAddress($0) }
-        if let listen, let refusal = Configuration.refusal(of: listen) {
-            throw UsageError(description: "--web.listen-address: \(refusal)")
-        }
         storagePath = arguments["storage.path"]
         if storagePath == "" { throw UsageError(description: "--storage.path must not be empty") }
         level = try Self.parse(arguments, "log.level", "one of debug, info, warn, error") {
@@ -55,7 +52,15 @@ struct ConfigurationSource: Sendable {
         var configuration = try Configuration.read(
             text, file: file ?? "defaults", environment: environmentVariables(),
             secretFiles: .system)
-        if let listen { configuration.web.listen = listen }
+        if let listen {
+            if let refusal = Configuration.refusal(of: listen, configuration.access) {
+                throw ConfigurationFaults(faults: [
+                    ConfigurationFault(
+                        source: "--web.listen-address", mark: nil, key: "", message: refusal)
+                ])
+            }
+            configuration.web.listen = listen
+        }
         if let storagePath { configuration.storage.path = storagePath }
         if let level { configuration.logLevel = level }
         if let format { configuration.logFormat = format }

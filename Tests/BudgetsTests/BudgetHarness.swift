@@ -62,6 +62,7 @@ final class BudgetHarness {
                         + (arm > 0 ? " arm \(arm)" : "")
                 case .burning(_, let arm):
                     "burning \(event.scopeText) \(event.periodKey)" + (arm > 0 ? " arm \(arm)" : "")
+                case .paused: "paused \(event.scopeText)"
                 case .burnEnded: "burn ended \(event.scopeText) \(event.periodKey)"
                 }
             }

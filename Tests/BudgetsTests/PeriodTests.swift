@@ -161,3 +161,40 @@ private func text(_ seconds: Int64) -> String {
         }
     }
 }
+
+@Suite struct LongPeriodTests {
+    private func check(
+        _ kind: PeriodRule.Kind, _ moment: String, _ start: String, _ end: String, _ key: String,
+        zone: String = "UTC", startDay: Int = 1
+    ) throws {
+        var rule = PeriodRule(kind: kind, zone: try Zone(named: zone))
+        rule.monthStartDay = startDay
+        let period = rule.period(containing: seconds(moment))
+        #expect(period == Period(start: seconds(start), end: seconds(end)), "\(moment)")
+        #expect(rule.key(of: period) == key)
+    }
+
+    @Test func `quarters, years and months that begin on another day`() throws {
+        try check(
+            .quarter, "2026-11-20T10:00:00Z", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z",
+            "2026-Q4")
+        try check(
+            .year, "2026-11-20T10:00:00Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2026")
+        try check(
+            .month, "2026-03-14T23:59:59Z", "2026-02-15T00:00:00Z", "2026-03-15T00:00:00Z",
+            "2026-02", startDay: 15)
+        try check(
+            .month, "2026-01-03T00:00:00Z", "2025-12-28T00:00:00Z", "2026-01-28T00:00:00Z",
+            "2025-12", startDay: 28)
+        try check(
+            .quarter, "2027-01-05T00:00:00Z", "2026-10-10T00:00:00Z", "2027-01-10T00:00:00Z",
+            "2026-Q4", startDay: 10)
+        // Berlin's year begins an hour before that of UTC; a quarter spans the change of clocks.
+        try check(
+            .year, "2026-12-31T23:30:00Z", "2026-12-31T23:00:00Z", "2027-12-31T23:00:00Z", "2027",
+            zone: "Europe/Berlin")
+        try check(
+            .quarter, "2026-10-01T00:00:00Z", "2026-09-30T22:00:00Z", "2026-12-31T23:00:00Z",
+            "2026-Q4", zone: "Europe/Berlin")
+    }
+}
