@@ -49,33 +49,35 @@ struct APIRoute: Sendable {
 
     static let all = own + otlp
 
-    private static let own = [
-        APIRoute(path: "/", methods: read, action: .page),
-        APIRoute(path: "/web/{file}", methods: read, action: .webFile),
-        APIRoute(path: "/metrics", methods: read, action: .metrics),
-        APIRoute(path: "/-/healthy", methods: read, action: .healthy),
-        APIRoute(path: "/-/ready", methods: read, action: .ready),
-        APIRoute(path: "/-/reload", methods: [.post, .put], action: .reload),
-        APIRoute(path: "/v1/events", methods: [.post], action: .events),
-        APIRoute(path: "/v1/scopes", methods: read, action: .scopes),
-        APIRoute(path: "/v1/scopes/{dimension}/{value}/pause", methods: [.post], action: .pause),
-        APIRoute(
-            path: "/v1/scopes/{dimension}/{value}/unpause", methods: [.post], action: .unpause),
-        APIRoute(path: "/v1/check", methods: [.post], action: .check),
-        APIRoute(path: "/v1/reservations", methods: [.post], action: .reserve),
-        APIRoute(path: "/v1/reservations/{id}/settle", methods: [.post], action: .settle),
-        APIRoute(path: "/v1/reservations/{id}", methods: [.delete], action: .release),
-        APIRoute(path: "/v1/costs", methods: read, action: .costs),
-        APIRoute(path: "/v1/dashboard", methods: read, action: .dashboard),
-        APIRoute(path: "/v1/forecast", methods: read, action: .forecast),
-        APIRoute(path: "/v1/litellm", methods: [.post], action: .litellm),
-        APIRoute(path: "/v1/budgets", methods: read, action: .budgets),
-        APIRoute(path: "/v1/alerts", methods: read, action: .alerts),
-        APIRoute(path: "/v1/alerts/{id}", methods: read, action: .alert),
-        APIRoute(path: "/v1/deliveries", methods: read, action: .deliveries),
-        APIRoute(path: "/v1/deliveries/{id}/replay", methods: [.post], action: .replay),
-        APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),
-    ] + AnomaliesHandler.routes(read: read)
+    private static let own =
+        [
+            APIRoute(path: "/", methods: read, action: .page),
+            APIRoute(path: "/web/{file}", methods: read, action: .webFile),
+            APIRoute(path: "/metrics", methods: read, action: .metrics),
+            APIRoute(path: "/-/healthy", methods: read, action: .healthy),
+            APIRoute(path: "/-/ready", methods: read, action: .ready),
+            APIRoute(path: "/-/reload", methods: [.post, .put], action: .reload),
+            APIRoute(path: "/v1/events", methods: [.post], action: .events),
+            APIRoute(path: "/v1/scopes", methods: read, action: .scopes),
+            APIRoute(
+                path: "/v1/scopes/{dimension}/{value}/pause", methods: [.post], action: .pause),
+            APIRoute(
+                path: "/v1/scopes/{dimension}/{value}/unpause", methods: [.post], action: .unpause),
+            APIRoute(path: "/v1/check", methods: [.post], action: .check),
+            APIRoute(path: "/v1/reservations", methods: [.post], action: .reserve),
+            APIRoute(path: "/v1/reservations/{id}/settle", methods: [.post], action: .settle),
+            APIRoute(path: "/v1/reservations/{id}", methods: [.delete], action: .release),
+            APIRoute(path: "/v1/costs", methods: read, action: .costs),
+            APIRoute(path: "/v1/dashboard", methods: read, action: .dashboard),
+            APIRoute(path: "/v1/forecast", methods: read, action: .forecast),
+            APIRoute(path: "/v1/litellm", methods: [.post], action: .litellm),
+            APIRoute(path: "/v1/budgets", methods: read, action: .budgets),
+            APIRoute(path: "/v1/alerts", methods: read, action: .alerts),
+            APIRoute(path: "/v1/alerts/{id}", methods: read, action: .alert),
+            APIRoute(path: "/v1/deliveries", methods: read, action: .deliveries),
+            APIRoute(path: "/v1/deliveries/{id}/replay", methods: [.post], action: .replay),
+            APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),
+        ] + AnomaliesHandler.routes(read: read)
 
     /// Exporters append their signal to whatever base they are given; Langfuse's has one of its
     /// own.

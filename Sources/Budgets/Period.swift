@@ -136,5 +136,4 @@ public struct PeriodRule: Equatable, Sendable {
         case .hour, .day: return "\(date.year)-\(two(date.month))-\(two(date.day))"
         }
     }
-    }
 }

@@ -1,3 +1,4 @@
+internal import Anomalies
 internal import Budgets
 internal import Configuration
 internal import Exposition
@@ -15,7 +16,8 @@ extension Sidecar {
     /// Nil when nobody wants metrics pushed.
     static func pusher(
         _ configuration: Configuration, _ readings: Readings, _ budgets: BudgetEngine,
-        _ metrics: SelfMetrics, _ client: HTTPClient, _ random: @escaping @Sendable () -> UInt64,
+        _ anomalies: AnomalyEngine?, _ metrics: SelfMetrics, _ client: HTTPClient,
+        _ random: @escaping @Sendable () -> UInt64,
         _ hash: SeededHash, _ log: Logger
     ) -> OTLPPusher? {
         guard var settings = configuration.push else { return nil }
@@ -34,7 +36,8 @@ extension Sidecar {
         ) {
             page.render(
                 .openMetrics(echoesEscaping: false), gzip: false, ledger: ledger, budgets: budgets,
-                metrics: metrics, readings: readings.read()
+                anomalies: anomalies?.readings ?? AnomalyReadings(), metrics: metrics,
+                readings: readings.read()
             ).bytes
         }
     }

@@ -123,7 +123,8 @@ public final class Sidecar: Sendable {
         let readings = Readings(
             ledger: ledger, databasePath: directory.databasePath, prices: prices, names: names,
             time: time, recorder: recorder, deliverer: deliverer, tail: tail)
-        pusher = Self.pusher(configuration, readings, budgets, metrics, client, random, hash, log)
+        pusher = Self.pusher(
+            configuration, readings, budgets, anomalies, metrics, client, random, hash, log)
         let reloader = Reloader()
         let path = directory.databasePath
         access = AccessControl(settings: configuration.access, time: time)
