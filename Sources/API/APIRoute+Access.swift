@@ -7,6 +7,8 @@ extension APIRoute {
     func role(of method: HTTPMethod) -> Role? {
         switch action {
         case .healthy, .ready: nil
+        // Files without data: the page itself asks for a token.
+        case .page, .webFile: nil
         case .events, .otlp, .litellm, .check, .reserve, .settle, .release, .replay: .editor
         case .reload, .scopes, .pause, .unpause: .admin
         default: method == .get || method == .head ? .viewer : .admin

@@ -20,7 +20,8 @@ async function send(method, path) {
   if (token) headers.Authorization = `Bearer ${token}`;
   let response;
   try {
-    response = await fetch(path, { method, headers, cache: "no-store", signal: AbortSignal.timeout(20000) });
+    // "omit" keeps the browser from asking for a password in a window of its own when the answer is 401.
+    response = await fetch(path, { method, headers, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(20000) });
   } catch {
     throw new Refusal("down", "costgauge does not answer");
   }

@@ -120,8 +120,8 @@ extension Report {
     }
 }
 
-/// A data directory. Its budgets are those that have told of a threshold, as they stood then: limits
-/// are in the configuration, not in the store.
+/// A data directory. Its budgets are those that have told of a threshold, as they stood then:
+/// limits are in the configuration, not in the store.
 struct StoredReport: ReportSource, ~Copyable {
     let database: Database
 

@@ -87,8 +87,8 @@ extension Report {
         bytes.append("}" as StaticString)
     }
 
-    /// RFC 4180 with a head. One grouping has a column for each dimension; several are told apart by
-    /// the columns `by` and `value`.
+    /// RFC 4180 with a head. One grouping has a column for each dimension; several are told apart
+    /// by the columns `by` and `value`.
     var csv: String {
         let isOne = sections.count == 1
         let names =
