@@ -172,6 +172,9 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "detectors-bench", dependencies: ["Anomalies"],
+            path: "Tests/Benchmarks/Detectors", swiftSettings: testing),
         .target(
             name: "TestSupport", dependencies: ["Usage"], path: "Tests/TestSupport",
             swiftSettings: testing),

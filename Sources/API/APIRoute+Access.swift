@@ -10,6 +10,7 @@ extension APIRoute {
         // Files without data: the page itself asks for a token.
         case .page, .webFile: nil
         case .events, .otlp, .litellm, .check, .reserve, .settle, .release, .replay: .editor
+        case .anomalies(.acknowledge), .anomalies(.snooze), .anomalies(.detect): .editor
         case .reload, .scopes, .pause, .unpause: .admin
         default: method == .get || method == .head ? .viewer : .admin
         }

@@ -25,7 +25,9 @@ extension AnomalyEngine {
             try catchUp(&next, until: stored, in: database)
             let alive = try AnomalyTables.meta("alive_ns", in: database).flatMap(Int64.init) ?? 0
             // A restart that is quicker than a window's lateness loses nothing: senders try again.
-            if now - alive > settings.latenessNanos { gap = alive / 1_000_000_000..<seconds }
+            if now - alive > settings.latenessNanos, !readsDowntime {
+                gap = alive / 1_000_000_000..<seconds
+            }
             if isSameShape {
                 open = try AnomalyTables.readOpen(database).filter { $0.key >= next.frozenUntil }
             } else {

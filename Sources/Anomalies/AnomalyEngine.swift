@@ -29,6 +29,8 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
     let report: AnomalyReport
     /// False while a source still reads what was written during a downtime.
     private let isCaughtUp: @Sendable () -> Bool
+    /// What was written during a downtime is read afterwards: its windows become complete.
+    let readsDowntime: Bool
 
     var watch: Watch
     /// What a tick made, until its transaction is over.
@@ -60,13 +62,15 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
 
     public init(
         settings: AnomalySettings, names: Names, time: any TimeSource,
-        isCaughtUp: @escaping @Sendable () -> Bool = { true }, report: @escaping AnomalyReport
+        readsDowntime: Bool = false, isCaughtUp: @escaping @Sendable () -> Bool = { true },
+        report: @escaping AnomalyReport
     ) {
         self.settings = settings
         model = settings.model
         self.names = names
         self.time = time
         self.isCaughtUp = isCaughtUp
+        self.readsDowntime = readsDowntime
         self.report = report
         watch = Watch(dimensions: settings.dimensions.count)
         reader = LabelReader(labels: settings.dimensions, names: names)

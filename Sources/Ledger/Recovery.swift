@@ -53,7 +53,7 @@ enum Recovery {
         return recovered
     }
 
-    private static func loadNames(
+    static func loadNames(
         _ database: borrowing Database, into names: Names
     ) throws(SQLiteError) -> NameID {
         var select = try database.prepare("select id, text from names order by id")

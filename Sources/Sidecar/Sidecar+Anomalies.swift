@@ -3,17 +3,19 @@ internal import Anomalies
 internal import Configuration
 internal import Ledger
 internal import SQLite
+internal import Synchronization
 internal import Usage
 
 extension Sidecar {
     /// Watches committed spend; nil when nothing is to be watched.
     static func anomalies(
-        _ configuration: Configuration, names: Names, time: any TimeSource,
-        recorder: AlertRecorder
+        _ configuration: Configuration, _ names: Names, _ time: any TimeSource,
+        _ recorder: AlertRecorder, _ hasCaughtUp: Question
     ) -> AnomalyEngine? {
         guard configuration.anomalies.isEnabled else { return nil }
         return AnomalyEngine(
-            settings: configuration.anomalies, names: names, time: time
+            settings: configuration.anomalies, names: names, time: time,
+            readsDowntime: !configuration.sources.isEmpty, isCaughtUp: { hasCaughtUp.answer }
         ) { events, database, now throws(SQLiteError) in
             try recorder.record(events, in: database, now: now)
         }
@@ -22,4 +24,13 @@ extension Sidecar {
     static func watching(_ engine: AnomalyEngine?) -> [any CommitParticipant] {
         engine.map { [$0] } ?? []
     }
+}
+
+/// Asks what is attached later; the answer until then is no.
+final class Question: Sendable {
+    private let target = Mutex<(@Sendable () -> Bool)?>(nil)
+
+    func attach(_ target: @escaping @Sendable () -> Bool) { self.target.withLock { $0 = target } }
+
+    var answer: Bool { target.withLock { $0 }?() ?? false }
 }

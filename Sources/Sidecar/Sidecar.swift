@@ -93,7 +93,8 @@ public final class Sidecar: Sendable {
             try recorder.record(events, in: database, now: now)
         }
         self.recorder = recorder
-        anomalies = Self.anomalies(configuration, names: names, time: time, recorder: recorder)
+        let hasCaughtUp = Question()
+        anomalies = Self.anomalies(configuration, names, time, recorder, hasCaughtUp)
         prices = try Prices(
             settings: configuration.pricing, stored: [], names: names, time: time, log: log)
         let pricer = prices.pricer
@@ -110,6 +111,7 @@ public final class Sidecar: Sendable {
         otlp = Self.otlp(configuration, intake, pricer, hash, metrics, time)
         tail = Self.tail(
             configuration, positions, intake: intake, ledger: ledger, metrics: metrics, log: log)
+        hasCaughtUp.attach { [tail] in tail.hasCaughtUp }
         client = HTTPClient(userAgent: "costgauge/\(Version.number)")
         let base = PageLink(configuration.web.externalURL)
         deliverer = Self.deliverer(

@@ -5,7 +5,8 @@ internal import Wire
 
 enum DetectCommand: Command {
     static let name = "detect"
-    static let summary = "runs an anomaly detector over a CSV file and prints it with the verdicts"
+    static let summary =
+        "runs an anomaly detector over a CSV file, or over stored history with --backtest"
     static let operands = "FILE.csv"
     static let operandsMax = 1
     static let flags = [
@@ -17,9 +18,17 @@ enum DetectCommand: Command {
         Flag(switch: "drops", "tells spend that stopped, too (default; --no-drops does not)"),
         Flag("rule", "RULE", "a simple rule instead: ratio:2:7d or sigma:3:7d"),
         Flag(switch: "anomalies-only", "prints only the rows that are anomalies"),
+        Flag(switch: "backtest", "what would have been told of stored history, instead of a file"),
+        Flag("since", "TIME", "begin of the backtest, such as 14d (default 7d)"),
+        Flag("storage.path", "DIR", "data directory of the backtest (default ./costgauge-data)"),
+        Flag("config.file", "FILE", "configuration whose anomalies section the backtest tries"),
     ]
 
     static func run(_ arguments: Arguments) throws -> Int32 {
+        if arguments.isSet("backtest") { return try backtest(arguments) }
+        for flag in ["since", "storage.path", "config.file"] where arguments[flag] != nil {
+            throw UsageError(description: "--\(flag) is for --backtest")
+        }
         guard let file = arguments.operands.first else {
             throw UsageError(description: "name the file: costgauge detect FILE.csv")
         }
@@ -50,7 +59,7 @@ enum DetectCommand: Command {
         }
     }
 
-    private static func readPolicy(
+    static func readPolicy(
         _ arguments: Arguments, _ policy: inout SpendPolicy
     ) throws(UsageError) {
         policy.minDollars = try number(arguments, "min-usd", default: policy.minDollars)
@@ -74,7 +83,7 @@ enum DetectCommand: Command {
         return number
     }
 
-    private static func nanos(
+    static func nanos(
         _ arguments: Arguments, _ name: String
     ) throws(UsageError) -> Int64? {
         guard let text = arguments[name] else { return nil }
@@ -86,7 +95,7 @@ enum DetectCommand: Command {
     }
 
     /// `ratio:2:7d`.
-    private static func read(_ text: String) throws(UsageError) -> SpendRule {
+    static func read(_ text: String) throws(UsageError) -> SpendRule {
         let parts = text.split(separator: ":").map(String.init)
         let day: Int64 = 86_400_000_000_000
         guard (2...3).contains(parts.count), let kind = SpendRule.Kind(rawValue: parts[0]),

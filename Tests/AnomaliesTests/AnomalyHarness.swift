@@ -33,17 +33,22 @@ final class AnomalyHarness {
 
     private static func engine(
         _ settings: AnomalySettings, _ names: Names, _ time: ManualTime, _ told: Told,
-        _ caughtUp: Flag
+        _ caughtUp: Flag, readsDowntime: Bool = false
     ) -> AnomalyEngine {
         AnomalyEngine(
-            settings: settings, names: names, time: time, isCaughtUp: { caughtUp.value }
+            settings: settings, names: names, time: time, readsDowntime: readsDowntime,
+            isCaughtUp: { caughtUp.value }
         ) { events, _, _ in told.add(events) }
     }
 
     /// A new process on the same store.
-    func restart(_ settings: AnomalySettings = AnomalySettings(), after seconds: Int64 = 0) throws {
+    func restart(
+        _ settings: AnomalySettings = AnomalySettings(), after seconds: Int64 = 0,
+        readsDowntime: Bool = false
+    ) throws {
         time.advance(seconds: seconds)
-        engine = Self.engine(settings, names, time, told, caughtUp)
+        engine = Self.engine(
+            settings, names, time, told, caughtUp, readsDowntime: readsDowntime)
         try engine.recover(from: database, now: now)
         // As the ledger does with the rows after its checkpoint.
         engine.replay(group(uncheckpointed)[0].rows)

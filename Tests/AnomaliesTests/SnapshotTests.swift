@@ -90,6 +90,25 @@ import Testing
         #expect((harness.engine.watch.series[0].spend.age * 288).rounded() == 4)
     }
 
+    @Test func `a downtime that is read from files afterwards leaves complete windows`() throws {
+        let harness = try AnomalyHarness()
+        try harness.windows(2) { _ in [harness.event(1)] }
+        try harness.checkpoint()
+        harness.isCaughtUp = false
+        try harness.restart(after: 1000, readsDowntime: true)
+        try harness.tick()
+        // The tail reads what was written meanwhile.
+        try harness.commit([harness.event(5, at: AnomalyHarness.monday + 950)])
+        harness.isCaughtUp = true
+        try harness.tick()
+        #expect(
+            try harness.snapshots() == [
+                "0 complete 1 1.00 late 0 0.00", "5 complete 1 1.00 late 0 0.00",
+                "10 complete 0 0.00 late 0 0.00", "15 complete 1 5.00 late 0 0.00",
+                "20 complete 0 0.00 late 0 0.00",
+            ])
+    }
+
     @Test func `a quick restart costs no window`() throws {
         let harness = try AnomalyHarness()
         try harness.windows(2) { _ in [harness.event(1)] }
