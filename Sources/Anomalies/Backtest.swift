@@ -1,4 +1,5 @@
-public import Ledger
+internal import Aggregation
+internal import Ledger
 public import SQLite
 internal import Synchronization
 public import Usage
@@ -96,8 +97,8 @@ public struct Backtest: Sendable {
                 group by window, \(columns) order by window
                 """
                 : """
-                select timestamp_ns / 1000000000 / \(width) * \(width) as window, \(columns), count(*),
-                    sum(ifnull(cost_nanousd, 0)), max(ifnull(cost_nanousd, 0)),
+                select timestamp_ns / 1000000000 / \(width) * \(width) as window, \(columns),
+                    count(*), sum(ifnull(cost_nanousd, 0)), max(ifnull(cost_nanousd, 0)),
                     sum(ifnull(input_tokens, 0) + ifnull(output_tokens, 0))
                 from events where timestamp_ns >= \(from * 1_000_000_000)
                     and timestamp_ns < \(until * 1_000_000_000)

@@ -144,4 +144,50 @@ import Testing
         #expect(result.status == 2)
         #expect(result.errors.contains(message), "\(result.errors)")
     }
+
+    /// Twelve days of steady calls, and a loop of one user in the last night.
+    private func history(until now: Int) -> String {
+        var lines = ""
+        for hour in stride(from: -288, to: 0, by: 1) {
+            for call in 0..<12 {
+                let time = now + hour * 3600 + call * 300
+                let loops = (-12 ... -10).contains(hour) ? 40 : 1
+                for copy in 0..<loops {
+                    lines +=
+                        "{\"timestamp\":\(time + copy),\"user\":\"u-\(call % 3)\","
+                        + "\"feature\":\"search\",\"cost_usd\":0.\(20 + (hour + 300 + call) % 7)}\n"
+                }
+            }
+        }
+        return lines
+    }
+
+    @Test func `a backtest says what stored history would have told`() throws {
+        let place = TemporaryDirectory()
+        let server = try Costgauge(storage: place.path)
+        let now = Int(Date().timeIntervalSince1970) / 3600 * 3600
+        let answer = try server.client().request(
+            "POST", "/v1/events", headers: ["Content-Type": "application/x-ndjson"],
+            body: Array(history(until: now).utf8))
+        #expect(answer.status == 200, "\(answer.text)")
+        server.stop()
+        func backtest(_ flags: String...) throws -> String {
+            let result = try ChildProcess.run(
+                Costgauge.executable,
+                ["detect", "--backtest", "--storage.path=\(place.path)"] + flags)
+            #expect(result.status == 0, "\(result.errors)")
+            return result.output
+        }
+        let told = try backtest("--since=3d")
+        #expect(told.contains(" anomalies would have been told in "), "\(told)")
+        #expect(told.contains("user_spike"), "\(told)")
+        #expect(told.contains("100% of it is feature search"))
+        #expect(try backtest("--since=6h").hasPrefix("0 anomalies would have been told"))
+        #expect(
+            try backtest("--since=3d", "--min-usd=100000")
+                .hasPrefix("0 anomalies would have been told"))
+        #expect(try backtest("--since=3d", "--warmup=20d").contains("still warming up: "))
+        let file = try ChildProcess.run(Costgauge.executable, ["detect", "--backtest", "x.csv"])
+        #expect(file.status == 2 && file.errors.contains("takes no file"))
+    }
 }
