@@ -136,7 +136,7 @@ let package = Package(
             [
                 "Access", "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Gzip",
                 "HTTPServer", "Intake", "WebPage",
-                "JSON",
+                "JSON", "Pricing",
                 "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
             ]),
 

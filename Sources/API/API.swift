@@ -18,6 +18,7 @@ public final class API: HTTPHandler {
     private let budgets: BudgetsHandler
     private let admission: AdmissionHandler
     private let scopes: ScopesHandler
+    private let prices: PricesHandler
     private let costs: CostsHandler
     private let dashboard: DashboardHandler
     private let forecast: ForecastHandler
@@ -44,6 +45,7 @@ public final class API: HTTPHandler {
         budgets = BudgetsHandler(services: services)
         admission = AdmissionHandler(services: services)
         scopes = ScopesHandler(services: services)
+        prices = PricesHandler(services: services)
         costs = CostsHandler(services: services)
         dashboard = DashboardHandler(services: services)
         forecast = ForecastHandler(services: services)
@@ -116,6 +118,14 @@ public final class API: HTTPHandler {
             onControl(exchange) { [self] query throws(APIError) in try budgets.budgets(query) }
         case .alerts:
             onControl(exchange) { [self] query throws(APIError) in try alerts.alerts(query) }
+        case .prices:
+            onControl(exchange) { [self] query throws(APIError) in try prices.prices(query) }
+        case .reprice:
+            let query = Query(exchange)
+            let body = exchange.takeBody()
+            later(exchange) { [self] respond in
+                prices.reprice(body, query, respond: respond)
+            }
         case .alert: onControl(exchange) { [self] _ throws(APIError) in try alerts.alert(value) }
         case .deliveries:
             onControl(exchange) { [self] query throws(APIError) in try alerts.deliveries(query) }

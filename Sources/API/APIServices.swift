@@ -35,6 +35,7 @@ public struct APIServices: Sendable {
     public let readings: @Sendable () -> SelfReadings
     /// Answers nil, or what is wrong with the new configuration.
     public let reload: @Sendable () -> String?
+    public let prices: PriceServices
 
     public init(
         intake: EventIntake, otlp: OTLPReceiver, litellm: LiteLLMReceiver, ledger: Ledger,
@@ -44,7 +45,8 @@ public struct APIServices: Sendable {
         metrics: SelfMetrics, page: MetricsPage, control: ControlQueue, time: any TimeSource,
         names: Names, price: @escaping PriceEvents,
         open: @escaping @Sendable () throws(SQLiteError) -> Database,
-        readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?
+        readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?,
+        prices: PriceServices
     ) {
         self.intake = intake
         self.otlp = otlp
@@ -64,6 +66,7 @@ public struct APIServices: Sendable {
         self.open = open
         self.readings = readings
         self.reload = reload
+        self.prices = prices
     }
 
     /// Asks the store, on a connection of its own.

@@ -176,7 +176,7 @@ extension BudgetEngine {
             let (current, rule) = periods[table]
             for index in rows.events.indices {
                 let event = rows.events[index]
-                guard !event.isSkipped, let amount = event.amount, amount.nanos > 0 else {
+                guard !event.isSkipped, let amount = event.amount, amount.nanos != 0 else {
                     continue
                 }
                 let match = matchers[table].scope(of: event, in: rows) { values, limit in

@@ -91,7 +91,7 @@ extension EventsTable {
         if !rows.events.isEmpty { body(&rows) }
     }
 
-    private static func event(
+    static func event(
         _ row: borrowing Statement, _ names: Names, _ rows: inout EventRows
     ) -> CostEvent {
         var event = CostEvent()

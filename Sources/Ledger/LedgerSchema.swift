@@ -66,7 +66,7 @@ public enum LedgerSchema {
 
         create table fact_words (kind text not null, code integer not null, word text not null);
 
-        """ + words + view
+        """ + words + view(withAdjustments: false)
 
     /// The closed vocabularies, so that the view can name them.
     private static let words =
@@ -84,46 +84,62 @@ public enum LedgerSchema {
         """
 
     /// What a person reads: names instead of ids, times as text, dollars as exact decimals.
-    private static let view = """
-        create view cost_records as
-        select
-            e.seq,
-            e.id,
-            strftime('%Y-%m-%dT%H:%M:%S', e.timestamp_ns / 1000000000, 'unixepoch')
-                || printf('.%03dZ', e.timestamp_ns / 1000000 % 1000) as timestamp,
-            ifnull(json_extract(e.detail, '$.folded.tenant'),
-                (select text from names where id = e.tenant)) as tenant,
-            ifnull(json_extract(e.detail, '$.folded.user'),
-                (select text from names where id = e.user)) as user,
-            ifnull(json_extract(e.detail, '$.folded.feature'),
-                (select text from names where id = e.feature)) as feature,
-            ifnull(json_extract(e.detail, '$.folded.agent'),
-                (select text from names where id = e.agent)) as agent,
-            ifnull(json_extract(e.detail, '$.folded.operation'),
-                (select text from names where id = e.operation)) as operation,
-            ifnull(json_extract(e.detail, '$.folded.provider'),
-                (select text from names where id = e.provider)) as provider,
-            ifnull(json_extract(e.detail, '$.folded.model'),
-                (select text from names where id = e.model)) as model,
-            ifnull(e.input_tokens, 0) as input_tokens,
-            ifnull(e.cached_input_tokens, 0) as cached_input_tokens,
-            ifnull(e.cache_write_tokens, 0) as cache_write_tokens,
-            ifnull(e.output_tokens, 0) as output_tokens,
-            ifnull(e.reasoning_tokens, 0) as reasoning_tokens,
-            case when e.cost_nanousd is not null then
-                printf('%d.%09d', e.cost_nanousd / 1000000000, e.cost_nanousd % 1000000000)
-            end as cost_usd,
-            (select word from fact_words where kind = 'cost_source' and code = e.facts >> 8 & 15)
-                as cost_source,
-            (select word from fact_words where kind = 'status' and code = e.facts & 15) as status,
-            (select word from fact_words where kind = 'stage' and code = e.facts >> 4 & 15)
-                as stage,
-            e.facts >> 12 & 1 = 0 as usage_complete,
-            e.duration_ms,
-            e.conversation, e.task, e.request,
-            ifnull(json_extract(e.detail, '$.folded.tags'),
-                (select text from names where id = e.tags)) as tags,
-            e.detail
-        from events e;
-        """
+    ///
+    /// With adjustments: an event shows what it costs after them, and they are no rows themselves.
+    static func view(withAdjustments: Bool) -> String {
+        let cost = withAdjustments ? "e.effective" : "e.cost_nanousd"
+        let facts = withAdjustments ? "ifnull(e.adjusted, e.facts)" : "e.facts"
+        let tables =
+            withAdjustments
+            ? """
+            (select events.*, iif(cost_nanousd is null and nanos is null, null,
+                ifnull(cost_nanousd, 0) + ifnull(nanos, 0)) as effective,
+                adjustments.facts as adjusted
+            from events left join adjustments on event = seq) e
+            where e.facts >> 17 & 1 = 0
+            """
+            : "events e"
+        return """
+            create view cost_records as
+            select
+                e.seq,
+                e.id,
+                strftime('%Y-%m-%dT%H:%M:%S', e.timestamp_ns / 1000000000, 'unixepoch')
+                    || printf('.%03dZ', e.timestamp_ns / 1000000 % 1000) as timestamp,
+                ifnull(json_extract(e.detail, '$.folded.tenant'),
+                    (select text from names where id = e.tenant)) as tenant,
+                ifnull(json_extract(e.detail, '$.folded.user'),
+                    (select text from names where id = e.user)) as user,
+                ifnull(json_extract(e.detail, '$.folded.feature'),
+                    (select text from names where id = e.feature)) as feature,
+                ifnull(json_extract(e.detail, '$.folded.agent'),
+                    (select text from names where id = e.agent)) as agent,
+                ifnull(json_extract(e.detail, '$.folded.operation'),
+                    (select text from names where id = e.operation)) as operation,
+                ifnull(json_extract(e.detail, '$.folded.provider'),
+                    (select text from names where id = e.provider)) as provider,
+                ifnull(json_extract(e.detail, '$.folded.model'),
+                    (select text from names where id = e.model)) as model,
+                ifnull(e.input_tokens, 0) as input_tokens,
+                ifnull(e.cached_input_tokens, 0) as cached_input_tokens,
+                ifnull(e.cache_write_tokens, 0) as cache_write_tokens,
+                ifnull(e.output_tokens, 0) as output_tokens,
+                ifnull(e.reasoning_tokens, 0) as reasoning_tokens,
+                case when \(cost) is not null then
+                    printf('%d.%09d', \(cost) / 1000000000, \(cost) % 1000000000)
+                end as cost_usd,
+                (select word from fact_words where kind = 'cost_source' and code = \(facts) >> 8 & 15)
+                    as cost_source,
+                (select word from fact_words where kind = 'status' and code = e.facts & 15) as status,
+                (select word from fact_words where kind = 'stage' and code = e.facts >> 4 & 15)
+                    as stage,
+                e.facts >> 12 & 1 = 0 as usage_complete,
+                e.duration_ms,
+                e.conversation, e.task, e.request,
+                ifnull(json_extract(e.detail, '$.folded.tags'),
+                    (select text from names where id = e.tags)) as tags,
+                e.detail
+            from \(tables);
+            """
+    }
 }

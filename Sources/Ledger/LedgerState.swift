@@ -75,7 +75,9 @@ public struct LedgerState: Sendable {
         appliedSeq += 1
         lastReceived = max(lastReceived, event.received)
         tokenTotal += event.tokens.grandTotal
-        if let amount = event.amount {
+        if event.isAdjustment {
+            grandTotal += event.cost
+        } else if let amount = event.amount {
             grandTotal += amount.nanos
             let row = requestCost.row(
                 LabelKey(event.provider, event.model), at: event.received, &budget)

@@ -206,7 +206,8 @@ final class LedgerWriter: @unchecked Sendable {
         var (cost, tokens) = (costLeft, tokensLeft)
         for index in range where !batch.rows.events[index].isSkipped {
             let event = batch.rows.events[index]
-            cost -= event.amount?.nanos ?? 0
+            // What is taken back makes no room: the counters of both directions only rise.
+            cost -= abs(event.amount?.nanos ?? 0)
             tokens -= event.tokens.grandTotal
             if cost < 0 || tokens < 0 { return false }
         }

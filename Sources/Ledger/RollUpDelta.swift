@@ -67,6 +67,10 @@ struct RollUpDelta {
 
         @inline(__always)
         mutating func add(_ event: CostEvent) {
+            if event.isAdjustment {
+                cost += event.cost
+                return
+            }
             events &+= 1
             input &+= Int64(event.tokens.input)
             plainInput &+= Int64(event.tokens.disjoint(.input))

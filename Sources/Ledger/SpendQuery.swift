@@ -81,7 +81,8 @@ public struct SpendQuery: Sendable {
                     sum(output_tokens) as output, sum(cost_nanousd) as cost
                 from rollups where true\(quarters)\(conditions) group by \(groups)
                 union all
-                select \(inner.replacing("quarter", with: "timestamp_ns / \(quarterNanos)")), count(*),
+                select \(inner.replacing("quarter", with: "timestamp_ns / \(quarterNanos)")),
+                    sum(iif(facts >> 17 & 1, 0, 1)),
                     sum(iif(facts >> 8 & 15, 0, 1)), sum(ifnull(input_tokens, 0)),
                     sum(ifnull(output_tokens, 0)), sum(ifnull(cost_nanousd, 0))
                 from events

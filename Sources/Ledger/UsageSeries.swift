@@ -48,6 +48,7 @@ public struct UsageSeries: Sendable {
     @inline(__always)
     mutating func add(_ event: CostEvent, key: LabelKey, budget: inout SampleBudget) {
         let row = row(key, at: event.received, &budget)
+        if event.isAdjustment { return adjust(event.cost, row, &budget) }
         var amounts = InlineArray<14, Int64>(repeating: 0)
         var slots: Int64 = 0
         if let amount = event.amount {
@@ -75,6 +76,11 @@ public struct UsageSeries: Sendable {
         for slot in 0..<Slot.samples where slots >> Int64(slot) & 1 != 0 {
             add(amounts[slot], slot, row, &budget)
         }
+    }
+
+    /// Counters only rise: what is taken back has one of its own.
+    private mutating func adjust(_ nanos: Int64, _ row: Int, _ budget: inout SampleBudget) {
+        add(abs(nanos), nanos < 0 ? Slot.credit : Slot.cost, row, &budget)
     }
 
     @inline(__always)

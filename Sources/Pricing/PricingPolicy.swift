@@ -7,8 +7,6 @@ public struct PricingPolicy: Equatable, Sendable {
         case alert
         /// Take the dearest model that the provider is known to sell, and mark the amount.
         case estimate
-        /// Do not take the event.
-        case reject
     }
 
     public enum Profile: String, CaseIterable, Sendable {

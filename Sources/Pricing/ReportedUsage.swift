@@ -1,18 +1,9 @@
 /// What a response says about its tokens: totals, and parts that are included in them.
 public struct ReportedUsage: Equatable, Sendable {
-    public struct CachedParts: Equatable, Sendable {
-        public var text: UInt64 = 0
-        public var audio: UInt64 = 0
-        public var image: UInt64 = 0
-
-        public init() {}
-    }
-
     /// Includes cached and cache-written tokens.
     public var prompt: UInt64 = 0
     public var cached: UInt64 = 0
-    /// What of `cached` is known to be which.
-    public var cachedParts = CachedParts()
+    public var cachedParts = CachedTokens()
     public var cacheWrite: UInt64 = 0
     /// Of `cacheWrite`; the rest lives five minutes.
     public var cacheWriteHour: UInt64 = 0
@@ -36,6 +27,13 @@ public struct ReportedUsage: Equatable, Sendable {
     public var units = Units()
 
     public init() {}
+}
+
+/// What of the cached tokens is known to be which.
+public struct CachedTokens: Equatable, Sendable {
+    public var text: UInt64 = 0
+    public var audio: UInt64 = 0
+    public var image: UInt64 = 0
 }
 
 /// What is billed by other units than tokens.
@@ -79,7 +77,8 @@ public enum UsageFlag: String, Sendable, CaseIterable {
 /// Token counts by kind, without overlap: the kinds of the prompt add up to it, those of the answer
 /// to the answer.
 ///
-///     prompt = cached (text, audio, image) + written (5 min, 1 h, 12 h) + audio + image + video + text
+///     prompt = cached (text, audio, image) + written (5 min, 1 h, 12 h)
+///              + audio + image + video + text
 ///     answer = reasoning + audio + image + video + text
 ///
 /// Parts that do not fit are cut in this order, so that text takes what is left and nothing is

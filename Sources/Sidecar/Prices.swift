@@ -1,10 +1,13 @@
+internal import API
 internal import Configuration
 internal import Glibc
+internal import Ledger
 internal import Logging
 public import PriceFiles
 internal import Pricing
 internal import Synchronization
 internal import Usage
+internal import Wire
 
 /// The prices in force, and where they come from. A bad reload keeps the last good ones.
 final class Prices: Sendable {
@@ -86,5 +89,18 @@ public enum PriceFileReader {
             content.append(contentsOf: chunk.prefix(count))
         }
         return .unreadable(cause: "it has more than \(PriceCatalogue.fileBytesMax) bytes")
+    }
+}
+
+extension Sidecar {
+    /// What `/v1/prices` works with.
+    static func priceServices(
+        _ pricer: Pricer, _ names: Names, _ hash: SeededHash, _ ledger: Ledger
+    ) -> PriceServices {
+        PriceServices(
+            book: { pricer.book },
+            repricing: Repricing(names: names, hash: hash, ledger: ledger) {
+                pricer.price(&$0, $1)
+            })
     }
 }

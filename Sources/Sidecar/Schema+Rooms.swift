@@ -11,5 +11,6 @@ extension Schema {
         LedgerSchema.version1, BudgetSchema.version2, AlertSchema.version3,
         AdmissionSchema.version4, TailSchema.tables,
         AnomalySchema.version4,
+        Adjustments.tables,
     ])
 }

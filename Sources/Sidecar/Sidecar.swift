@@ -102,7 +102,7 @@ public final class Sidecar: Sendable {
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: [
-                budgets, UnpricedAlerts(names: names, recorder: recorder),
+                Adjustments(), budgets, UnpricedAlerts(names: names, recorder: recorder),
             ] + Self.watching(anomalies) + [recorder, positions])
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
@@ -138,7 +138,8 @@ public final class Sidecar: Sendable {
             metrics: metrics, page: page, control: control, time: time, names: names,
             price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
-            readings: { readings.read() }, reload: { reloader.reload() })
+            readings: { readings.read() }, reload: { reloader.reload() },
+            prices: Self.priceServices(pricer, names, hash, ledger))
         ledger.start()
         control.start()
         client.start()

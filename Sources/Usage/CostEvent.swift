@@ -121,6 +121,9 @@ public struct CostEvent: BitwiseCopyable, Sendable {
     /// Made by the provider and billed beside the tokens.
     public var webSearches: UInt32 = 0
 
+    /// The row of the event that this one adjusts.
+    public var adjustedSeq: Int64 = 0
+
     /// `Status`, `Stage` and `CostSource` packed for one column: bits 0-3, 4-7, 8-11; bit 12:
     /// incomplete; bit 13: observed; 14-16: `ServiceTier`; 17: an adjustment.
     public var facts: UInt32 = 0
@@ -159,6 +162,12 @@ extension CostEvent {
     @inlinable public var serviceTier: ServiceTier {
         get { ServiceTier(rawValue: UInt8(facts >> 14 & 7)) ?? .standard }
         set { facts = facts & ~(7 << 14) | UInt32(newValue.rawValue) << 14 }
+    }
+
+    /// No call, but the difference between what one cost by older prices and by newer ones.
+    @inlinable public var isAdjustment: Bool {
+        get { facts & (1 << 17) != 0 }
+        set { facts = newValue ? facts | (1 << 17) : facts & ~(1 << 17) }
     }
 
     @inlinable public var isDuplicate: Bool { flags.contains(.duplicate) }

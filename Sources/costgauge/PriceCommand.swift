@@ -22,6 +22,11 @@ enum PriceCommand: Command {
                 "a LiteLLM price file that takes the place of the built-in list"),
             Flag(switch: "pricing.lenient", "leaves out prices with a fault instead of stopping"),
             Flag(switch: "json", "one JSON object instead of text"),
+            Flag(switch: "reprice", "has a running costgauge price its stored events again"),
+            Flag("url", "URL", "where it listens (default http://127.0.0.1:10838)"),
+            Flag("since", "TIME", "only events from this time or day on"),
+            Flag("until", "TIME", "only events before this time or day"),
+            Flag(switch: "dry-run", "tells the difference per model and changes nothing"),
         ]
 
     private struct Count: Sendable {
@@ -51,6 +56,7 @@ enum PriceCommand: Command {
     ]
 
     static func run(_ arguments: Arguments) throws -> Int32 {
+        if arguments.isSet("reprice") { return try RepriceRequest.run(arguments) }
         let book = try book(arguments)
         if let file = arguments["cases"] { return try priceCases(file, book) }
         guard let model = arguments["model"] else {

@@ -1,0 +1,187 @@
+internal import HTTPServer
+internal import JSON
+public import Ledger
+public import Pricing
+internal import SQLite
+internal import Synchronization
+internal import Threading
+internal import Usage
+internal import Wire
+
+/// What `/v1/prices` needs.
+public struct PriceServices: Sendable {
+    let book: @Sendable () -> PriceBook
+    let repricing: Repricing
+    /// One run at a time: two would look at the same events.
+    let runs = OneRun()
+
+    public init(book: @escaping @Sendable () -> PriceBook, repricing: Repricing) {
+        self.book = book
+        self.repricing = repricing
+    }
+}
+
+/// A thread for one run at a time; the next run joins the one before.
+final class OneRun: Sendable {
+    private struct State {
+        var isRunning = false
+        var thread: NamedThread?
+    }
+
+    private let state = Mutex(State())
+
+    /// False while another one runs.
+    func start(_ name: String, _ run: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { state in
+            guard !state.isRunning else { return false }
+            state.isRunning = true
+            state.thread?.join()
+            state.thread = NamedThread(name) { [self] in
+                run()
+                self.state.withLock { $0.isRunning = false }
+            }
+            return true
+        }
+    }
+}
+
+/// `/v1/prices`: the rows in force, and pricing stored events again.
+struct PricesHandler: Sendable {
+    let services: APIServices
+
+    func prices(_ query: Query) throws(APIError) -> HTTPResponse {
+        try query.allow(["provider", "model", "limit", "cursor"])
+        let limit = try query.limit()
+        let book = services.prices.book()
+        var start = 0
+        if let cursor = query.text("cursor") {
+            guard let index = Int(cursor), index >= 0 else { throw Query.badCursor }
+            start = index
+        }
+        let provider = query.text("provider").map { PriceRow.canonicalProvider($0) }
+        let model = query.text("model").map { $0.lowercased() }
+        var found: [Int] = []
+        for index in book.rows.indices.dropFirst(start) where found.count < limit {
+            let row = book.rows[index]
+            guard provider.map({ row.provider == $0 }) ?? true,
+                model.map({ row.model.lowercased() == $0 || row.key.lowercased() == $0 }) ?? true
+            else { continue }
+            found.append(index)
+        }
+        return .page("prices", found, limit: limit) { index, bytes in
+            Self.append(book.rows[index], of: book, to: &bytes)
+        } cursor: {
+            "\($0 + 1)"
+        }
+    }
+
+    private static func append(_ row: PriceRow, of book: PriceBook, to bytes: inout [UInt8]) {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.add("provider", row.provider)
+            writer.add("model", row.model)
+            writer.add("mode", row.mode)
+            writer.add("list", book.origins[row.origin].name)
+            func day(_ key: String, _ seconds: Int64) {
+                if seconds == .min || seconds == .max { return }
+                writer.add(key, RFC3339.text(unixNanos: seconds * 1_000_000_000))
+            }
+            day("valid_from", row.validFrom)
+            day("valid_to", row.validTo)
+            writer.object("usd") { writer in
+                for rate in row.rates { writer.add(rate.key.priceFileKey, rate.usd.decimal) }
+            }
+        }
+        bytes += writer.bytes
+    }
+
+    /// Answers when all differences are booked, or are told.
+    func reprice(
+        _ body: [UInt8], _ query: Query, respond: @escaping @Sendable (HTTPResponse) -> Void
+    ) {
+        let request: Repricing.Request
+        do throws(APIError) { request = try Self.request(body, query) } catch {
+            return respond(error.response)
+        }
+        let services = services
+        let isStarted = services.prices.runs.start("reprice") {
+            do throws(APIError) {
+                let report = try services.read { database throws(SQLiteError) in
+                    try services.prices.repricing.run(request, on: database)
+                }
+                respond(Self.response(request, report))
+            } catch { respond(error.response) }
+        }
+        guard !isStarted else { return }
+        respond(
+            APIError(
+                status: 409, code: "busy", message: "another run is pricing events again",
+                headers: [("Retry-After", "5")]
+            ).response)
+    }
+
+    /// `{"since": ..., "until": ..., "dry_run": true}` as a body or as parameters.
+    private static func request(
+        _ body: [UInt8], _ query: Query
+    ) throws(APIError) -> Repricing.Request {
+        func bad(_ message: String) -> APIError {
+            APIError(status: 400, code: "bad_parameter", message: message)
+        }
+        try query.allow(["since", "until", "dry_run"])
+        var json = JSONValue.null
+        if !body.isEmpty {
+            do throws(JSONFault) { json = try JSONValue.read(body) } catch {
+                throw bad("the body is not JSON: \(error.message)")
+            }
+            let known = ["since", "until", "dry_run"]
+            if let unknown = (json.members ?? []).first(where: { !known.contains($0.key) }) {
+                throw bad(
+                    "there is no \"\(unknown.key.prefix(100))\"; there are since, until, dry_run")
+            }
+        }
+        var request = Repricing.Request()
+        func time(_ key: String) throws(APIError) -> Int64? {
+            guard let text = query.text(key) ?? json[key]?.string else { return nil }
+            guard let seconds = PriceDay.start(of: text) else {
+                throw bad(
+                    "\(key): \"\(text.prefix(100))\" is no day such as 2026-11-20 and no RFC 3339 time"
+                )
+            }
+            return seconds * 1_000_000_000
+        }
+        request.since = try time("since") ?? request.since
+        request.until = try time("until") ?? request.until
+        request.isDryRun = json["dry_run"]?.boolean ?? (query.text("dry_run") == "true")
+        return request
+    }
+
+    /// Models in an answer; the dearest differences come first.
+    private static let modelsMax = 200
+
+    private static func response(
+        _ request: Repricing.Request, _ report: Repricing.Report
+    ) -> HTTPResponse {
+        func usd(_ nanos: Int64) -> String { NanoUSD(nanos: nanos).decimal }
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.add("dry_run", request.isDryRun)
+            writer.add("events", Int64(report.looked))
+            writer.add("adjusted", Int64(report.adjusted))
+            writer.add("still_unpriced", Int64(report.unpriced))
+            if let failure = report.failure { writer.add("failure", failure) }
+            writer.array("models") { writer in
+                for model in report.models.prefix(modelsMax) {
+                    writer.object { writer in
+                        writer.add("provider", model.provider)
+                        writer.add("model", model.model)
+                        writer.add("events", Int64(model.events))
+                        writer.add("before_usd", usd(model.before))
+                        writer.add("after_usd", usd(model.after))
+                        writer.add("difference_usd", usd(model.after - model.before))
+                    }
+                }
+            }
+        }
+        return .json(writer.bytes, status: report.failure == nil ? 200 : 503)
+    }
+}
