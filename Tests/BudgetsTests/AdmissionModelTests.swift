@@ -118,7 +118,10 @@ private final class AdmissionRun {
         guard
             case .decided(let decision) = harness.engine.hold(
                 request, id: id, body: body, expiresAt: expiresAt, now: harness.now)
-        else { return Issue.record("\(id) is known") }
+        else {
+            Issue.record("\(id) is known")
+            return
+        }
         #expect((decision.verdict != .deny) == expected)
         guard decision.verdict != .deny else { return }
         ids.append(id)
@@ -220,7 +223,8 @@ private final class AdmissionRun {
     private static let steps =
         ProcessInfo.processInfo.environment["SIMULATION_STEPS"].flatMap { Int($0) } ?? 8000
 
-    @Test func `P12 reservations, events, crashes and changes in any order agree with a plain model`()
+    @Test
+    func `P12 reservations, events, crashes and changes in any order agree with a plain model`()
         throws
     {
         for seed in 0..<8 {
