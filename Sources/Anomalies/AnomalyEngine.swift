@@ -180,7 +180,8 @@ extension AnomalyEngine {
         let frozen = watch.frozenUntil * 1_000_000_000
         var start = Int64.min
         var sums = WindowSums()
-        for event in rows.events where !event.isSkipped && event.timestamp >= frozen {
+        for event in rows.events
+        where !event.isSkipped && !event.isAdjustment && event.timestamp >= frozen {
             if start == .min || event.timestamp < start || event.timestamp - start >= width {
                 if start != .min { open[start / 1_000_000_000] = sums }
                 start = floorDivide(event.timestamp, width) * width
@@ -199,7 +200,8 @@ extension AnomalyEngine {
         let frozen = watch.frozenUntil * 1_000_000_000
         var late: [Int64: WindowSums.Sums] = [:]
         for batch in group {
-            for event in batch.rows.events where !event.isSkipped && event.timestamp < frozen {
+            for event in batch.rows.events
+            where !event.isSkipped && !event.isAdjustment && event.timestamp < frozen {
                 let start = floorDivide(event.timestamp, width) * width / 1_000_000_000
                 late[start, default: WindowSums.Sums()].add(WindowSums.Sums(event))
             }

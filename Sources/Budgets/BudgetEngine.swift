@@ -10,8 +10,8 @@ public typealias BudgetReport =
     @Sendable (_ events: [BudgetEvent], _ database: borrowing Database, _ now: Int64)
     throws(SQLiteError) -> Void
 
-/// Ends alerts that no longer hold, whatever ended them: told after a start and after a reload, with
-/// everything that does hold and the names of the budgets that there are.
+/// Ends alerts that no longer hold, whatever ended them: told after a start and after a reload,
+/// with everything that does hold and the names of the budgets that there are.
 public typealias BudgetReconcile =
     @Sendable (
         _ open: [BudgetEvent], _ budgets: Set<String>, _ database: borrowing Database, _ now: Int64
@@ -24,8 +24,8 @@ public typealias BudgetReconcile =
 /// threshold could be crossed in and write what changed (in the transaction), and, once it is
 /// committed, add the spend to the book that others read.
 public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
-    // `book` and `admission` have their locks; every other field belongs to the writer's thread, and
-    // before that to the thread that recovers.
+    // `book` and `admission` have their locks; every other field belongs to the writer's thread,
+    // and before that to the thread that recovers.
 
     let book: Mutex<BudgetBook>
     /// Locked before the book when both are.

@@ -118,8 +118,8 @@ public struct PeriodRule: Equatable, Sendable {
         zone.unixSeconds(local: Int64(day) * 86_400 + Int64(resetHour) * 3600)
     }
 
-    /// Names a period in keys: `2026`, `2026-Q4`, `2026-11`, `2026-11-20`, `week-2026-11-16`, `2026-11-20T09Z` (UTC,
-    /// because a local hour can come twice).
+    /// Names a period in keys: `2026`, `2026-Q4`, `2026-11`, `2026-11-20`, `week-2026-11-16`,
+    /// `2026-11-20T09Z` (UTC, because a local hour can come twice).
     public func key(of period: Period) -> String {
         if kind == .hour {
             return String(RFC3339.text(unixNanos: period.start * 1_000_000_000).prefix(13)) + "Z"

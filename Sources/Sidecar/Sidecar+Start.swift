@@ -91,6 +91,48 @@ extension Sidecar {
 }
 
 extension Sidecar {
+    static func recorder(
+        _ configuration: Configuration, _ random: @escaping @Sendable () -> UInt64,
+        _ hasDeliveries: Relay
+    ) -> AlertRecorder {
+        AlertRecorder(
+            router: configuration.alerts.router,
+            retentionNanos: configuration.storage.alertsNanos, random: random
+        ) { hasDeliveries.call() }
+    }
+
+    static func budgets(
+        _ configuration: Configuration, _ names: Names, _ time: any TimeSource,
+        _ recorder: AlertRecorder, _ log: Logger
+    ) -> BudgetEngine {
+        BudgetEngine(
+            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log,
+            reconcile: { open, budgets, database, now throws(SQLiteError) in
+                try recorder.reconcile(open, budgets: budgets, in: database, now: now)
+            }
+        ) { events, database, now throws(SQLiteError) in
+            try recorder.record(events, in: database, now: now)
+        }
+    }
+
+    /// Starts the threads that requests need, then listens; stops them when that cannot be.
+    static func up(
+        _ configuration: Configuration, _ services: APIServices, _ ledger: Ledger,
+        _ control: ControlQueue, _ client: HTTPClient, _ log: Logger
+    ) throws(SidecarError) -> (HTTPServer, HTTPServer?, HTTPServer?) {
+        ledger.start()
+        control.start()
+        client.start()
+        do throws(HTTPServerError) {
+            return try listen(configuration, services, log)
+        } catch {
+            ledger.stop()
+            client.stop()
+            control.stop()
+            throw SidecarError(description: advice(for: error, configuration))
+        }
+    }
+
     static func deliverer(
         _ configuration: Configuration, client: HTTPClient, ledger: Ledger, budgets: BudgetEngine,
         recorder: AlertRecorder, path: String, random: @escaping @Sendable () -> UInt64,

@@ -80,18 +80,8 @@ public final class Sidecar: Sendable {
         let hash = SeededHash(seed: random())
         let names = Names(hash: hash)
         let hasDeliveries = Relay()
-        let recorder = AlertRecorder(
-            router: configuration.alerts.router,
-            retentionNanos: configuration.storage.alertsNanos, random: random
-        ) { hasDeliveries.call() }
-        budgets = BudgetEngine(
-            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log,
-            reconcile: { open, budgets, database, now throws(SQLiteError) in
-                try recorder.reconcile(open, budgets: budgets, in: database, now: now)
-            }
-        ) { events, database, now throws(SQLiteError) in
-            try recorder.record(events, in: database, now: now)
-        }
+        let recorder = Self.recorder(configuration, random, hasDeliveries)
+        budgets = Self.budgets(configuration, names, time, recorder, log)
         self.recorder = recorder
         let hasCaughtUp = Question()
         anomalies = Self.anomalies(configuration, names, time, recorder, hasCaughtUp)
@@ -134,23 +124,13 @@ public final class Sidecar: Sendable {
         let services = APIServices(
             intake: intake, otlp: otlp, litellm: LiteLLMReceiver(intake: intake), ledger: ledger,
             budgets: budgets, reservations: reservations, anomalies: anomalies, access: access,
-            deliverer: deliverer,
-            metrics: metrics, page: page, control: control, time: time, names: names,
-            price: { pricer.price(&$0, $1) },
+            deliverer: deliverer, metrics: metrics, page: page, control: control, time: time,
+            names: names, price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() },
             prices: Self.priceServices(pricer, names, hash, ledger))
-        ledger.start()
-        control.start()
-        client.start()
-        do throws(HTTPServerError) {
-            (server, metricsServer, otlpServer) = try Self.listen(configuration, services, log)
-        } catch {
-            ledger.stop()
-            client.stop()
-            control.stop()
-            throw SidecarError(description: Self.advice(for: error, configuration))
-        }
+        (server, metricsServer, otlpServer) = try Self.up(
+            configuration, services, ledger, control, client, log)
         base.setDefault("http://\(server.address)")
         deliverer.start()
         tail.start()

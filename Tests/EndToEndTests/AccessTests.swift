@@ -114,7 +114,8 @@ import Testing
     @Test func `P15 the network is listened to only with tokens`() throws {
         let open = "web: {listen: \"0.0.0.0:10838\"}\n"
         for (text, status) in [
-            (open, 2), (Self.configuration + open, 0), ("auth: {allow_anonymous: true}\n" + open, 0),
+            (open, 2), (Self.configuration + open, 0),
+            ("auth: {allow_anonymous: true}\n" + open, 0),
         ] as [(String, Int32)] {
             let file = try place.file("n.yaml", text)
             let child = try ChildProcess(Costgauge.executable, ["check-config", file])

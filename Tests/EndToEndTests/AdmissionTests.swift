@@ -229,7 +229,8 @@ import Testing
         #expect(try server.client().request("GET", "/v1/check").status == 405)
         let long = String(repeating: "x", count: 70_000)
         #expect(try server.client().post(#"{"tenant":"\#(long)"}"#, to: "/v1/check").status == 413)
-        // A reservation that is under way is settled by what an event may hold, and by nothing else.
+        // A reservation that is under way is settled by what an event may hold, and by nothing
+        // else.
         _ = try post("/v1/reservations", #"{"tenant":"a","id":"r","cost_usd":1}"#)
         #expect(try post("/v1/reservations/r/settle", "{}").0 == 422)
         #expect(try post("/v1/reservations/r/settle", #"{"cost_usd":-1}"#).0 == 422)

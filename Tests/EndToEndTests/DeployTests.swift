@@ -132,7 +132,8 @@ struct DeployTests {
 
     @Test func `hadolint finds nothing in the Dockerfile`() throws {
         let hadolint = Costgauge.repository + "/.build/peers/bin/hadolint"
-        // Versions of Debian's packages are Debian's: pinning them breaks with the next security update.
+        // Versions of Debian's packages are Debian's: pinning them breaks with the next security
+        // update.
         let run = try ChildProcess.run(
             hadolint, ["--ignore=DL3008", Self.folder + "Dockerfile"])
         #expect(run.status == 0, "\(run.output) \(run.errors)")
