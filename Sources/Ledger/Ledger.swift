@@ -149,31 +149,64 @@ extension IdentityWindow {
         settings: LedgerSettings, now: Int64
     ) throws(SQLiteError) {
         let last = try database.integer("select max(seq) from events") ?? 0
+        // What is older than the window is not even read.
+        let first = max(
+            try Self.firstRow(
+                from: database, last: last, receivedFrom: now - settings.dedupAgeNanos),
+            last - Int64(settings.dedupCountMax) + 1)
         var select = try database.prepare(
             """
-            select tenant, id, received_ns, json_extract(detail, '$.folded.tenant'), request,
-                provider, facts, json_extract(detail, '$.folded.provider')
+            select tenant, id, received_ns, 
+                case when detail is not null then json_extract(detail, '$.folded.tenant') end,
+                request, provider, facts,
+                case when detail is not null then json_extract(detail, '$.folded.provider') end
             from events
             where seq > ? and received_ns >= ? and (id is not null or request is not null)
             order by seq
             """)
-        try select.bind(1, last - Int64(settings.dedupCountMax))
+        try select.bind(1, first - 1)
         try select.bind(2, now - settings.dedupAgeNanos)
         var text: [UInt8] = []
-        var domains: [NameID: UInt64] = [:]
+        // By name, 0 where it is not known yet.
+        var domains = [UInt64](repeating: 0, count: names.count + 1)
         while try select.step() {
             if !select.isNull(1) {
                 text.removeAll(keepingCapacity: true)
                 select.append(1, to: &text)
                 let id = NameID(clamping: select.integer(0))
-                let tenant = select.isNull(3) ? names.text(id) : select.text(3)
-                let domain = domains[id] ?? hash.narrow(Array(tenant.utf8).span)
-                if select.isNull(3) { domains[id] = domain }
+                var domain = select.isNull(3) && id < domains.count ? domains[Int(id)] : 0
+                if domain == 0 {
+                    let tenant = select.isNull(3) ? names.text(id) : select.text(3)
+                    domain = hash.narrow(Array(tenant.utf8).span)
+                    if select.isNull(3), id < domains.count { domains[Int(id)] = domain }
+                }
                 _ = insert(hash.wide(text.span, domain: domain))
             }
             if !select.isNull(4) { insertCall(select, names, hash) }
             settle(now: select.integer(2))
         }
+    }
+
+    /// The first row that arrived at `time` or not long before it, found by halving: rows are in
+    /// order of arrival, but for those that overtook each other on their way to the writer.
+    private static func firstRow(
+        from database: borrowing Database, last: Int64, receivedFrom time: Int64
+    ) throws(SQLiteError) -> Int64 {
+        let margin: Int64 = 600_000_000_000
+        var probe = try database.prepare(
+            "select seq, received_ns from events where seq >= ? order by seq limit 1")
+        var (low, high) = (Int64(1), last + 1)
+        while low < high {
+            let middle = low + (high - low) / 2
+            probe.reset()
+            try probe.bind(1, middle)
+            if try probe.step(), probe.integer(1) < time - margin {
+                low = probe.integer(0) + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
     }
 
     private mutating func insertCall(
