@@ -12,6 +12,7 @@ extension APIRoute {
         case .events, .otlp, .litellm, .check, .reserve, .settle, .release, .replay: .editor
         case .anomalies(.acknowledge), .anomalies(.snooze), .anomalies(.detect): .editor
         case .reload, .scopes, .pause, .unpause: .admin
+        case .anomalies: method == .get || method == .head ? .viewer : .editor
         default: method == .get || method == .head ? .viewer : .admin
         }
     }

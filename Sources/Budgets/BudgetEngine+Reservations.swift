@@ -30,7 +30,11 @@ extension BudgetEngine {
             guard !event.isSkipped, !event.reservation.isEmpty else { continue }
             let id = batch.rows.string(event.reservation)
             let isSettlement = batch.rows.string(event.id) == id
-            if claims.contains(where: { $0.id == id && $0.effect == .settles && $0.isKept }) {
+            let isTaken = claims.contains { claim in
+                claim.id == id && claim.effect == .settles && claim.isKept
+                    && claim.batch.rows.events[claim.index].tenant == event.tenant
+            }
+            if isTaken {
                 batch.rows.events[index].flags.insert(.duplicate)
                 continue
             }
