@@ -66,7 +66,7 @@ struct AdmissionState: Sendable {
     mutating func insert(_ id: String, _ reservation: Reservation) {
         for hold in reservation.holds { add(reservation.request.estimate.nanos, to: hold) }
         live[id] = reservation
-        let second = reservation.expiresAt / 1_000_000_000 + 1
+        let second = (reservation.expiresAt + 999_999_999) / 1_000_000_000
         if sweptSecond == 0 || second < sweptSecond { sweptSecond = second }
         expiries[second, default: []].append(id)
     }
