@@ -26,13 +26,16 @@ private final class KeepingSink: BatchSink {
     var events: [(CostEvent, EventRows)] { rows.withLock { $0 } }
 }
 
+/// Read once: it takes a debug build a second.
+private let builtInPrices = BuiltInPrices.book()
+
 private struct Harness {
     let sink = KeepingSink()
     let names = Names(hash: SeededHash(seed: 3))
     let receiver: LiteLLMReceiver
 
     init() {
-        let pricer = Pricer(book: BuiltInPrices.book(), names: names)
+        let pricer = Pricer(book: builtInPrices, names: names)
         let time = ManualTime()
         time.advance(seconds: 86_400)
         receiver = LiteLLMReceiver(

@@ -73,6 +73,9 @@ struct Booked: Equatable, CustomStringConvertible {
     }
 }
 
+/// Read once: it takes a debug build a second.
+let builtInPrices = BuiltInPrices.book()
+
 /// Reads bodies of OTLP and gives back what they came to, priced from the built-in list.
 struct OTLPHarness {
     let sink = KeepingSink()
@@ -82,7 +85,7 @@ struct OTLPHarness {
     let receiver: OTLPReceiver
 
     init(_ settings: OTLPSettings = OTLPSettings()) {
-        let pricer = Pricer(book: BuiltInPrices.book(), names: names)
+        let pricer = Pricer(book: builtInPrices, names: names)
         let hash = SeededHash(seed: 5)
         @Sendable func row(_ provider: String, _ model: String) -> PriceRow? {
             pricer.book.find(provider: provider, model: model, at: 1_795_218_400).map {
