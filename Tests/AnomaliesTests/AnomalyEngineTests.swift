@@ -129,7 +129,7 @@ import Usage
                 == Set(crashed.engine.watch.series.map(state)))
     }
 
-    @Test func `P13: the baseline is what it was before the window under test`() throws {
+    @Test func `P13 the baseline is what it was before the window under test`() throws {
         let harness = try warm()
         let before = harness.engine.watch.series.map(\.spend)
         let place = try #require(
