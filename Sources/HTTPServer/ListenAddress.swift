@@ -1,3 +1,4 @@
+import CMicroHTTPD
 internal import Glibc
 
 /// A numeric address and a port to listen on.
