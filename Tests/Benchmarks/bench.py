@@ -15,8 +15,8 @@ arguments.add_argument("--events", type=int, default=500_000)
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--stored", type=int, default=10_000_000)
 options = arguments.parse_args()
+binary = os.path.abspath(options.costgauge)
 os.chdir(options.directory)
-binary = os.path.abspath(options.costgauge) if os.path.exists(options.costgauge) else options.costgauge
 ticks = os.sysconf("SC_CLK_TCK")
 
 
