@@ -128,7 +128,28 @@ struct RollUpDelta {
 
     /// In the order of the table's primary key: each page is then touched once. The delta can only
     /// be written or cleared afterwards.
-    mutating func sort() { entries.sort { $0.key < $1.key } }
+    ///
+    /// What is moved while sorting is the front of each key, not the whole entry.
+    mutating func sort() {
+        var order = entries.indices.map { place in
+            let key = entries[place].key
+            return Front(
+                high: UInt64(key.quarter) << 32 | UInt64(key.tenant),
+                low: UInt64(key.feature) << 32 | UInt64(key.model), place: place)
+        }
+        order.sort { left, right in
+            if left.high != right.high { return left.high < right.high }
+            if left.low != right.low { return left.low < right.low }
+            return entries[left.place].key < entries[right.place].key
+        }
+        entries = order.map { entries[$0.place] }
+    }
+
+    private struct Front: BitwiseCopyable {
+        let high: UInt64
+        let low: UInt64
+        let place: Int
+    }
 
     /// Empty again, with its memory unless it used little of it: the next flood finds it.
     mutating func clear() {

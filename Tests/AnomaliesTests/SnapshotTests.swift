@@ -3,8 +3,7 @@ import Testing
 @testable import Anomalies
 
 @Suite struct SnapshotTests {
-    @Test func `P13 a window is frozen once its lateness has passed, not a second before`() throws
-    {
+    @Test func `P13 a window is frozen once its lateness has passed, not a second before`() throws {
         let harness = try AnomalyHarness()
         try harness.commit([harness.event(0.10), harness.event(0.20)])
         try harness.advance(seconds: 389)
@@ -17,8 +16,7 @@ import Testing
         #expect(harness.engine.readings.open == [])
     }
 
-    @Test func `P13 an event of a frozen window is told as late and changes no sum in it`() throws
-    {
+    @Test func `P13 an event of a frozen window is told as late and changes no sum in it`() throws {
         let harness = try AnomalyHarness()
         try harness.commit([harness.event(1)])
         try harness.advance(seconds: 390)
