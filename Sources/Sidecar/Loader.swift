@@ -27,18 +27,18 @@ public final class Loader: Sendable {
         let hash = SeededHash(seed: random())
         let names = Names(hash: hash)
         let metrics = SelfMetrics(rejectReasons: RejectReason.allCases.map(\.rawValue))
-        let recorder = AlertRecorder(
-            router: configuration.alerts.router,
-            retentionNanos: configuration.storage.alertsNanos, random: random, onDeliveries: {})
-        let budgets = BudgetEngine(
-            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log
-        ) { events, database, now throws(SQLiteError) in
-            try recorder.record(events, in: database, now: now)
-        }
+        let recorder = Sidecar.recorder(configuration, random, Relay())
+        let budgets = Sidecar.budgets(configuration, names, time, recorder, log)
+        let anomalies = Sidecar.anomalies(configuration, names, time, recorder, Question())
+        let prices = try Prices(
+            settings: configuration.pricing, stored: [], names: names, time: time, log: log)
+        let pricer = prices.pricer
+        // The same as a server's: each of them must see every event.
         (directory, ledger) = try Sidecar.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
-            participants: [budgets, recorder, TailPositions()])
-        let pricer = Pricer(book: BuiltInPrices.book(), names: names)
+            participants: [
+                Adjustments(), budgets, UnpricedAlerts(names: names, recorder: recorder),
+            ] + Sidecar.watching(anomalies) + [recorder, TailPositions()])
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
