@@ -30,15 +30,20 @@ final class OneRun: Sendable {
 
     private let state = Mutex(State())
 
-    /// False while another one runs.
-    func start(_ name: String, _ run: @escaping @Sendable () -> Void) -> Bool {
+    /// False while another one runs. The run is over before its caller hears of it: who asks again
+    /// at once finds nothing running.
+    func start(
+        _ name: String, _ run: @escaping @Sendable () -> HTTPResponse,
+        respond: @escaping @Sendable (HTTPResponse) -> Void
+    ) -> Bool {
         state.withLock { state in
             guard !state.isRunning else { return false }
             state.isRunning = true
             state.thread?.join()
             state.thread = NamedThread(name) { [self] in
-                run()
+                let response = run()
                 self.state.withLock { $0.isRunning = false }
+                respond(response)
             }
             return true
         }
@@ -104,14 +109,15 @@ struct PricesHandler: Sendable {
             return respond(error.response)
         }
         let services = services
-        let isStarted = services.prices.runs.start("reprice") {
+        let run: @Sendable () -> HTTPResponse = {
             do throws(APIError) {
                 let report = try services.read { database throws(SQLiteError) in
                     try services.prices.repricing.run(request, on: database)
                 }
-                respond(Self.response(request, report))
-            } catch { respond(error.response) }
+                return Self.response(request, report)
+            } catch { return error.response }
         }
+        let isStarted = services.prices.runs.start("reprice", run, respond: respond)
         guard !isStarted else { return }
         respond(
             APIError(
