@@ -21,7 +21,7 @@ extension Command {
         guard !flags.isEmpty else { return text }
         text += "\nFlags:\n"
         for flag in flags {
-            let form = "--\(flag.name)" + (flag.placeholder.isEmpty ? "" : "=\(flag.placeholder)")
+            let form = "--\(flag.name)" + (flag.valueName.isEmpty ? "" : "=\(flag.valueName)")
             text += "  \(form)\n      \(flag.help)\n"
         }
         return text

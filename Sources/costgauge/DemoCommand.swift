@@ -222,7 +222,8 @@ private struct TemporaryDirectory {
 
     init() throws(UsageError) {
         let parent = environmentVariables()["TMPDIR"] ?? "/tmp"
-        var template = Array("\(parent)/costgauge-demo-XXXXXX".utf8CString)
+        let toFill = String(repeating: "X", count: 6)
+        var template = Array("\(parent)/costgauge-demo-\(toFill)".utf8CString)
         guard unsafe mkdtemp(&template) != nil else {
             let cause = unsafe String(cString: strerror(errno))
             throw UsageError(description: "cannot make a directory in \(parent): \(cause)")

@@ -8,12 +8,12 @@ struct UsageError: Error, CustomStringConvertible {
 struct Flag {
     let name: String
     /// Empty for a switch.
-    let placeholder: String
+    let valueName: String
     let help: String
 
-    init(_ name: String, _ placeholder: String, _ help: String) {
+    init(_ name: String, _ valueName: String, _ help: String) {
         self.name = name
-        self.placeholder = placeholder
+        self.valueName = valueName
         self.help = help
     }
 
@@ -51,7 +51,7 @@ struct Arguments {
         _ name: String, _ value: String?, _ rest: inout ArraySlice<String>, _ flags: [Flag]
     ) throws(UsageError) {
         if let flag = flags.first(where: { $0.name == name }) {
-            if flag.placeholder.isEmpty {
+            if flag.valueName.isEmpty {
                 guard value == nil else {
                     throw UsageError(description: "--\(name) takes no value")
                 }
@@ -60,7 +60,7 @@ struct Arguments {
             }
             guard let text = value ?? rest.popFirst() else {
                 throw UsageError(
-                    description: "--\(name) needs a value: --\(name)=\(flag.placeholder)")
+                    description: "--\(name) needs a value: --\(name)=\(flag.valueName)")
             }
             if values[name] != nil {
                 throw UsageError(description: "--\(name) stands twice; keep one")
@@ -69,7 +69,7 @@ struct Arguments {
             return
         }
         if name.hasPrefix("no-"),
-            flags.contains(where: { $0.name == name.dropFirst(3) && $0.placeholder.isEmpty })
+            flags.contains(where: { $0.name == name.dropFirst(3) && $0.valueName.isEmpty })
         {
             values[String(name.dropFirst(3))] = "false"
             return
