@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
 
         // Wrappers.
-        room("HTTPServer", ["CMicroHTTPD"]),
+        room("HTTPServer", ["CMicroHTTPD", "Wire"]),
         room("HTTPClient", ["CCurl", "Threading"]),
         room("Crypto", ["CCrypto"]),
         room("SQLite", ["CSQLite"]),

@@ -1,5 +1,6 @@
 internal import HTTPServer
 internal import OTLP
+internal import Wire
 
 /// A path of ours and the methods it answers.
 struct APIRoute: Sendable {
@@ -37,7 +38,7 @@ struct APIRoute: Sendable {
         var values: [String] = []
         for (part, text) in zip(parts, given) {
             if part.hasPrefix("{") {
-                guard let value = percentDecoded(String(text)), !value.isEmpty else { return nil }
+                guard let value = PercentEncoding.decode(text), !value.isEmpty else { return nil }
                 values.append(value)
             } else if part != text {
                 return nil

@@ -54,7 +54,8 @@ public enum BudgetAlerts {
 
     /// The key without its count of re-arms: at most one alert of a base key fires at a time.
     public static func baseKey(_ event: BudgetEvent) -> String {
-        let place = "\(escape(event.budget.name))/\(event.scopeText)/\(event.periodKey)"
+        let place =
+            "\(PercentEncoding.encode(event.budget.name))/\(event.scopeText)/\(event.periodKey)"
         switch event.kind {
         case .crossed(let threshold, _, _), .resolved(let threshold, _, _),
             .recorded(let threshold, _):
@@ -78,10 +79,6 @@ public enum BudgetAlerts {
         case .resolved(_, _, .budgetRemoved): "the budget is no longer configured"
         default: "the pace is back to what the budget allows"
         }
-    }
-
-    private static func escape(_ name: String) -> String {
-        name.contains("/") ? name.split(separator: "/").joined(separator: "%2F") : name
     }
 
     private static func budgetPart(_ event: BudgetEvent, now: Int64) -> AlertBudget {

@@ -1,4 +1,5 @@
 public import Usage
+internal import Wire
 
 /// What is abnormal.
 public enum AnomalyKind: Hashable, Sendable, CustomStringConvertible {
@@ -106,23 +107,7 @@ public struct Anomaly: Equatable, Sendable {
 
     /// One for each grade that it reaches: `anomaly/user_spike/user=u-17/1767225600/high`.
     public var dedupKey: String {
-        "anomaly/\(kind)/\(dimension)=\(Self.escape(value))/\(startsAt)/\(grade.word)"
-    }
-
-    private static func escape(_ value: String) -> String {
-        var text = ""
-        for byte in value.utf8 {
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
-                || (0x61...0x7a).contains(byte) || [0x2d, 0x2e, 0x5f, 0x7e].contains(byte)
-            if isPlain {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                text += "%" + (digits.count < 2 ? "0" : "") + digits
-            }
-        }
-        return text
+        "anomaly/\(kind)/\(dimension)=\(PercentEncoding.encode(value))/\(startsAt)/\(grade.word)"
     }
 }
 

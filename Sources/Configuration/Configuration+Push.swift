@@ -1,7 +1,7 @@
 internal import Delivery
-internal import HTTPServer
 internal import OTLPPush
 internal import Usage
+internal import Wire
 
 extension Configuration {
     /// Reads `otlp`. What it leaves open the standard variables of OpenTelemetry's exporters
@@ -134,8 +134,8 @@ struct ExporterVariables {
         var pairs: [(name: String, value: String)] = []
         for entry in text.split(separator: ",") where !trimmed(entry).isEmpty {
             guard let equals = entry.firstIndex(of: "="),
-                let name = percentDecoded(trimmed(entry[..<equals])), !name.isEmpty,
-                let value = percentDecoded(trimmed(entry[entry.index(after: equals)...]))
+                let name = PercentEncoding.decode(trimmed(entry[..<equals])), !name.isEmpty,
+                let value = PercentEncoding.decode(trimmed(entry[entry.index(after: equals)...]))
             else { return nil }
             pairs.removeAll { $0.name == name }
             pairs.append((name, value))

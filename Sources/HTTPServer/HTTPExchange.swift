@@ -1,4 +1,5 @@
 import CMicroHTTPD
+internal import Wire
 
 /// One request and its response.
 ///
@@ -104,24 +105,9 @@ private func collectQuery(
     let collector = unsafe Unmanaged<QueryCollector>.fromOpaque(context).takeUnretainedValue()
     let text = unsafe value.map { unsafe String(cString: $0) } ?? ""
     collector.items.append(
-        (percentDecoded(unsafe String(cString: name)) ?? "", percentDecoded(text) ?? text))
+        (
+            PercentEncoding.decode(unsafe String(cString: name)) ?? "",
+            PercentEncoding.decode(text) ?? text
+        ))
     return .YES
-}
-
-/// The text with `%41` resolved, or nil when an escape is broken or the result is not UTF-8.
-public func percentDecoded(_ text: String) -> String? {
-    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-        guard byte == UInt8(ascii: "%") else {
-            bytes.append(byte)
-            continue
-        }
-        guard let high = rest.popFirst(), let low = rest.popFirst(),
-            let value = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16)
-        else { return nil }
-        bytes.append(value)
-    }
-    return String(validating: bytes, as: UTF8.self)
 }

@@ -63,7 +63,8 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
         try recorder.raise(
             Alert(
                 id: recorder.newID("alr_"),
-                dedupKey: "unpriced_model/\(Self.encoded(provider))/\(Self.encoded(name))/\(date)",
+                dedupKey:
+                    "unpriced_model/\(PercentEncoding.encode(provider))/\(PercentEncoding.encode(name))/\(date)",
                 kind: .unpricedModel, severity: .warning,
                 title: "no price for \"\(name)\"\(of)",
                 summary:
@@ -74,22 +75,6 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
                     Alert.Detail("provider", provider), Alert.Detail("model", name),
                 ]),
             in: database, now: now)
-    }
-
-    /// Percent-encoded, so that a slash in a name is none in the key.
-    private static func encoded(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
-                || (0x61...0x7a).contains(byte) || [0x2d, 0x2e, 0x5f, 0x7e].contains(byte)
-            if isPlain {
-                result.append(Character(Unicode.Scalar(byte)))
-            } else {
-                result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return result
     }
 
     func committed() {

@@ -44,12 +44,12 @@ struct ServerReport: ReportSource {
         var path = "/v1/costs?limit=1000"
         path += "&group_by=" + query.groupBy.map(\.description).joined(separator: ",")
         // The beginning of time, as a data directory would mean it.
-        path += "&since=" + Self.escape(RFC3339.text(unixNanos: query.since ?? 0))
+        path += "&since=" + PercentEncoding.encode(RFC3339.text(unixNanos: query.since ?? 0))
         if let until = query.until {
-            path += "&until=" + Self.escape(RFC3339.text(unixNanos: until))
+            path += "&until=" + PercentEncoding.encode(RFC3339.text(unixNanos: until))
         }
         for filter in query.filters {
-            path += "&\(filter.dimension)=\(Self.escape(filter.value))"
+            path += "&\(filter.dimension)=\(PercentEncoding.encode(filter.value))"
         }
         var rows: [SpendQuery.Row] = []
         var cursor = ""
@@ -59,7 +59,7 @@ struct ServerReport: ReportSource {
                 rows.append(Self.row(row, query.groupBy))
             }
             guard let next = answer?["next_cursor"]?.string else { break }
-            cursor = "&cursor=\(Self.escape(next))"
+            cursor = "&cursor=\(PercentEncoding.encode(next))"
         }
         return rows
     }
@@ -115,18 +115,5 @@ struct ServerReport: ReportSource {
 
     private static func seconds(_ json: JSONValue?) -> Int64? {
         json?.string.flatMap { RFC3339.read(Array($0.utf8).span) }.map { $0 / 1_000_000_000 }
-    }
-
-    /// Percent-encodes what RFC 3986 does not call unreserved.
-    private static func escape(_ text: String) -> String {
-        var escaped = ""
-        for byte in text.utf8 {
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
-                || (0x61...0x7a).contains(byte) || "-._~".utf8.contains(byte)
-            let digits = String(byte, radix: 16, uppercase: true)
-            escaped += isPlain ? String(Unicode.Scalar(byte)) : (byte < 16 ? "%0" : "%") + digits
-        }
-        return escaped
     }
 }
