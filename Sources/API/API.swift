@@ -40,7 +40,10 @@ public final class API: HTTPHandler {
         }
         requestGuard = surface == .open ? nil : RequestGuard(address: address)
         asksForTokens = surface != .open
-        events = EventsHandler(intake: services.intake, bytesMax: limits.events)
+        func bodies(_ bytesMax: Int) -> EventBodies {
+            EventBodies(intake: services.intake, bytesMax: bytesMax)
+        }
+        events = EventsHandler(bodies: bodies(limits.events))
         alerts = AlertsHandler(services: services)
         budgets = BudgetsHandler(services: services)
         admission = AdmissionHandler(services: services)
@@ -50,8 +53,8 @@ public final class API: HTTPHandler {
         dashboard = DashboardHandler(services: services)
         forecast = ForecastHandler(services: services)
         anomalies = AnomaliesHandler(services: services)
-        otlp = OTLPHandler(receiver: services.otlp, bytesMax: limits.otlp)
-        litellm = LiteLLMHandler(receiver: services.litellm, bytesMax: limits.litellm)
+        otlp = OTLPHandler(receiver: services.otlp, bodies: bodies(limits.otlp))
+        litellm = LiteLLMHandler(receiver: services.litellm, bodies: bodies(limits.litellm))
     }
 
     public func admit(_ exchange: HTTPExchange) -> HTTPAdmission {
@@ -63,13 +66,13 @@ public final class API: HTTPHandler {
             switch route.action {
             case .events:
                 try events.admit(exchange)
-                return .receive(bytesMax: events.bytesMax)
+                return .receive(bytesMax: events.bodies.bytesMax)
             case .otlp:
                 try otlp.admit(exchange)
-                return .receive(bytesMax: otlp.bytesMax)
+                return .receive(bytesMax: otlp.bodies.bytesMax)
             case .litellm:
                 try litellm.admit(exchange)
-                return .receive(bytesMax: litellm.bytesMax)
+                return .receive(bytesMax: litellm.bodies.bytesMax)
             case .anomalies(.detect):
                 return .receive(bytesMax: AnomaliesHandler.detectBytesMax)
             default: return .receive(bytesMax: Self.smallBytesMax)

@@ -1,5 +1,4 @@
 internal import Budgets
-internal import Gzip
 internal import HTTPServer
 internal import Intake
 internal import JSON
@@ -10,28 +9,13 @@ internal import Wire
 extension HTTPExchange {
     /// The body as one JSON document; gzip is taken too. An empty one reads as `{}`.
     func takeJSON(bytesMax: Int) throws(APIError) -> JSONValue {
-        var body = takeBody()
-        switch bodyOutcome {
-        case .complete: break
-        case .tooLarge: throw Self.tooLarge(bytesMax)
-        case .overloaded: throw EventsHandler.queueFull
-        }
-        if let encoding = header("Content-Encoding")?.lowercased(), encoding != "identity" {
-            guard ["gzip", "x-gzip", "deflate"].contains(encoding) else {
-                throw APIError(
-                    status: 415, code: "unsupported_content_encoding",
-                    message: "Content-Encoding \"\(encoding.prefix(100))\" is not read here; send "
-                        + "gzip, deflate or none")
-            }
-            var inflated: [UInt8] = []
-            do throws(GzipError) {
-                try Inflater.inflate(body.span, into: &inflated, limit: bytesMax)
-            } catch .tooLarge {
-                throw Self.tooLarge(bytesMax)
-            } catch {
-                throw APIError(status: 400, code: "malformed_gzip", message: error.description)
-            }
-            body = inflated
+        try BodyDecoding.check(self)
+        var body: [UInt8]
+        do throws(BodyRefusal) {
+            body = try takeWhole()
+            try BodyDecoding.inflate(&body, of: self, bytesMax: bytesMax)
+        } catch {
+            throw error.error(bytesMax: bytesMax)
         }
         if body.isEmpty { return .object([]) }
         do throws(JSONFault) {
@@ -42,12 +26,6 @@ extension HTTPExchange {
                 message: "byte \(error.offset): \(error.message); send one JSON object",
                 members: "\"offset\":\(error.offset)")
         }
-    }
-
-    private static func tooLarge(_ bytesMax: Int) -> APIError {
-        APIError(
-            status: 413, code: "body_too_large",
-            message: "the body has more than \(bytesMax) bytes, after decompression too")
     }
 }
 

@@ -1,9 +1,45 @@
 internal import Gzip
 internal import HTTPServer
+internal import Intake
+
+/// Why a body is not read.
+enum BodyRefusal: Error {
+    /// Over the limit of its path, as sent or, compressed, as it comes out.
+    case tooLarge
+    /// The queue of the ledger is full, or all bodies in memory together have reached their bound.
+    case noRoom
+    case stopping
+    case malformed(String)
+
+    /// As most paths say it. `advice` follows what is wrong with a body that is too large.
+    func error(bytesMax: Int, advice: String = "", noRoomStatus: Int = 429) -> APIError {
+        switch self {
+        case .tooLarge:
+            APIError(
+                status: 413, code: "body_too_large",
+                message: "the body has more than \(bytesMax) bytes, after decompression too"
+                    + advice)
+        case .noRoom:
+            APIError(
+                status: noRoomStatus, code: "queue_full",
+                message: "too many events wait for their commit; try again in a second",
+                headers: [("Retry-After", "1")])
+        case .stopping: .stopping
+        case .malformed(let message):
+            APIError(status: 400, code: "malformed_gzip", message: message)
+        }
+    }
+}
+
+extension APIError {
+    static let stopping = APIError(
+        status: 503, code: "stopping", message: "costgauge is stopping; send the events again",
+        headers: [("Retry-After", "5")])
+}
 
 /// Compressed bodies, for every path that takes any.
 enum BodyDecoding {
-    static let encodings = ["gzip", "x-gzip", "deflate", "identity"]
+    private static let encodings = ["gzip", "x-gzip", "deflate", "identity"]
 
     static func check(_ exchange: HTTPExchange) throws(APIError) {
         guard let encoding = exchange.header("Content-Encoding")?.lowercased(),
@@ -15,25 +51,54 @@ enum BodyDecoding {
                 + "deflate or none")
     }
 
-    enum Outcome {
-        case body([UInt8])
-        case tooLarge
-        case malformed(String)
-    }
-
-    /// The body as it was before compression, if that is no larger than `bytesMax`.
-    static func read(_ body: consuming [UInt8], _ encoding: String?, bytesMax: Int) -> Outcome {
-        guard let encoding = encoding?.lowercased(), encoding != "identity" else {
-            return .body(body)
-        }
+    /// Makes of `body` what it was before compression, if that is no larger than `bytesMax`.
+    static func inflate(
+        _ body: inout [UInt8], of exchange: HTTPExchange, bytesMax: Int
+    ) throws(BodyRefusal) {
+        guard let encoding = exchange.header("Content-Encoding")?.lowercased(),
+            encoding != "identity"
+        else { return }
         var inflated: [UInt8] = []
         do throws(GzipError) {
             try Inflater.inflate(body.span, into: &inflated, limit: bytesMax)
         } catch .tooLarge {
-            return .tooLarge
+            throw .tooLarge
         } catch {
-            return .malformed(error.description)
+            throw .malformed(error.description)
         }
-        return .body(inflated)
+        body = inflated
+    }
+}
+
+extension HTTPExchange {
+    /// The body as it was sent, whole.
+    func takeWhole() throws(BodyRefusal) -> [UInt8] {
+        let body = takeBody()
+        switch bodyOutcome {
+        case .complete: return body
+        case .tooLarge: throw .tooLarge
+        case .overloaded: throw .noRoom
+        }
+    }
+}
+
+/// The bodies that hold events: taken while the ledger has room for them.
+struct EventBodies: Sendable {
+    let intake: EventIntake
+    /// Of the body as sent and, compressed, of what comes out.
+    let bytesMax: Int
+
+    /// What can be known before the body comes.
+    func checkRoom() throws(BodyRefusal) {
+        if intake.isClosed { throw .stopping }
+        guard intake.hasRoom else { throw .noRoom }
+    }
+
+    func take(_ exchange: HTTPExchange) throws(BodyRefusal) -> [UInt8] {
+        var body = try exchange.takeWhole()
+        // Again: many may have begun to send while there was room.
+        try checkRoom()
+        try BodyDecoding.inflate(&body, of: exchange, bytesMax: bytesMax)
+        return body
     }
 }

@@ -1,4 +1,3 @@
-internal import Gzip
 internal import HTTPServer
 internal import Intake
 internal import SelfMetrics
@@ -7,9 +6,7 @@ internal import Wire
 
 /// `POST /v1/events`: reads the body on the server's thread, parks the request until the commit.
 struct EventsHandler: Sendable {
-    let intake: EventIntake
-    /// Of the body as sent and, compressed, of what comes out.
-    let bytesMax: Int
+    let bodies: EventBodies
 
     private static let types: Set<String> = [
         "application/json", "application/x-ndjson", "application/ndjson", "application/jsonl",
@@ -27,75 +24,29 @@ struct EventsHandler: Sendable {
                         + "application/json or application/x-ndjson")
             }
         }
-        if let encoding = exchange.header("Content-Encoding")?.lowercased() {
-            guard ["gzip", "x-gzip", "deflate", "identity"].contains(encoding) else {
-                throw APIError(
-                    status: 415, code: "unsupported_content_encoding",
-                    message:
-                        "Content-Encoding \"\(encoding.prefix(100))\" is not read here; send gzip, "
-                        + "deflate or none")
-            }
-        }
-        try checkRoom()
-    }
-
-    private func checkRoom() throws(APIError) {
-        if intake.isClosed {
-            throw APIError(
-                status: 503, code: "stopping",
-                message: "costgauge is stopping; send the events again",
-                headers: [("Retry-After", "5")])
-        }
-        guard intake.hasRoom else { throw Self.queueFull }
+        try BodyDecoding.check(exchange)
+        do throws(BodyRefusal) { try bodies.checkRoom() } catch { throw answer(error) }
     }
 
     func handle(_ exchange: HTTPExchange, respond: @escaping @Sendable (HTTPResponse) -> Void) {
-        var body = exchange.takeBody()
-        do throws(APIError) {
-            switch exchange.bodyOutcome {
-            case .complete: break
-            case .tooLarge: throw tooLarge
-            case .overloaded: throw Self.queueFull
-            }
-            // Again: many may have begun to send while there was room.
-            try checkRoom()
-            try inflate(&body, exchange.header("Content-Encoding")?.lowercased())
+        var body: [UInt8]
+        do throws(BodyRefusal) {
+            body = try bodies.take(exchange)
         } catch {
-            respond(error.response)
-            return
+            return respond(answer(error).response)
         }
         let owner = exchange.owner
         exchange.park()
-        intake.read(&body, from: .http, tenant: owner) { report, outcome in
+        bodies.intake.read(&body, from: .http, tenant: owner) { report, outcome in
             respond(EventsAnswer(report: report, outcome: outcome).response)
         }
     }
 
-    private func inflate(_ body: inout [UInt8], _ encoding: String?) throws(APIError) {
-        guard let encoding, encoding != "identity" else { return }
-        var inflated: [UInt8] = []
-        do throws(GzipError) {
-            try Inflater.inflate(body.span, into: &inflated, limit: bytesMax)
-        } catch .tooLarge {
-            throw tooLarge
-        } catch {
-            throw APIError(status: 400, code: "malformed_gzip", message: error.description)
-        }
-        body = inflated
+    private func answer(_ refusal: BodyRefusal) -> APIError {
+        refusal.error(
+            bytesMax: bodies.bytesMax,
+            advice: "; send fewer events at a time or raise web.body_bytes_max.events")
     }
-
-    private var tooLarge: APIError {
-        APIError(
-            status: 413, code: "body_too_large",
-            message:
-                "the body has more than \(bytesMax) bytes, after decompression too; send fewer "
-                + "events at a time or raise web.body_bytes_max.events")
-    }
-
-    static let queueFull = APIError(
-        status: 429, code: "queue_full",
-        message: "too many events wait for their commit; try again in a second",
-        headers: [("Retry-After", "1")])
 }
 
 /// What the sender of events is told.
@@ -186,10 +137,9 @@ struct EventsAnswer {
                 message: "the sum of all amounts would pass what 64-bit nano-dollars hold "
                     + "(9.2 thousand million dollars)", members: kept)
         case .stopping:
-            return APIError(
-                status: 503, code: "stopping",
-                message: "costgauge is stopping; send the events again",
-                headers: [("Retry-After", "5")], members: kept)
+            var error = APIError.stopping
+            error.members = kept
+            return error
         }
     }
 }

@@ -7,71 +7,41 @@ internal import Usage
 /// a 5xx and never after a 429, so overload answers 503.
 struct LiteLLMHandler: Sendable {
     let receiver: LiteLLMReceiver
-    let bytesMax: Int
+    let bodies: EventBodies
 
     func admit(_ exchange: HTTPExchange) throws(APIError) {
         try BodyDecoding.check(exchange)
-        try checkRoom()
-    }
-
-    private func checkRoom() throws(APIError) {
-        if receiver.isClosed {
-            throw APIError(
-                status: 503, code: "stopping",
-                message: "costgauge is stopping; send the events again",
-                headers: [("Retry-After", "5")])
-        }
-        guard receiver.hasRoom else { throw Self.queueFull }
+        do throws(BodyRefusal) { try bodies.checkRoom() } catch { throw answer(error) }
     }
 
     func handle(_ exchange: HTTPExchange, respond: @escaping @Sendable (HTTPResponse) -> Void) {
-        let raw = exchange.takeBody()
-        do throws(APIError) {
-            switch exchange.bodyOutcome {
-            case .complete: break
-            case .tooLarge: throw tooLarge
-            case .overloaded: throw Self.queueFull
-            }
-            try checkRoom()
-            let header = exchange.header("Content-Encoding")
-            switch BodyDecoding.read(raw, header, bytesMax: bytesMax) {
-            case .tooLarge: throw tooLarge
-            case .malformed(let message):
-                throw APIError(status: 400, code: "malformed_gzip", message: message)
-            case .body(let body): try read(body, exchange, respond)
-            }
+        let body: [UInt8]
+        do throws(BodyRefusal) {
+            body = try bodies.take(exchange)
         } catch {
-            respond(error.response)
+            return respond(answer(error).response)
         }
-    }
-
-    private func read(
-        _ body: [UInt8], _ exchange: HTTPExchange,
-        _ respond: @escaping @Sendable (HTTPResponse) -> Void
-    ) throws(APIError) {
         exchange.park()
         do throws(LiteLLMFault) {
             try receiver.read(body) { report, outcome in
                 respond(EventsAnswer(report: report, outcome: outcome).response)
             }
         } catch {
-            throw APIError(
-                status: 400, code: "malformed_json",
-                message: "\(error.description); send what LiteLLM's generic API callback sends",
-                members: "\"offset\":\(error.offset)")
+            respond(malformed(error).response)
         }
     }
 
-    private var tooLarge: APIError {
+    private func malformed(_ fault: LiteLLMFault) -> APIError {
         APIError(
-            status: 413, code: "body_too_large",
-            message:
-                "the body has more than \(bytesMax) bytes, after decompression too; send fewer "
-                + "events at a time or raise web.body_bytes_max.litellm")
+            status: 400, code: "malformed_json",
+            message: "\(fault.description); send what LiteLLM's generic API callback sends",
+            members: "\"offset\":\(fault.offset)")
     }
 
-    static let queueFull = APIError(
-        status: 503, code: "queue_full",
-        message: "too many events wait for their commit; try again in a second",
-        headers: [("Retry-After", "1")])
+    private func answer(_ refusal: BodyRefusal) -> APIError {
+        refusal.error(
+            bytesMax: bodies.bytesMax,
+            advice: "; send fewer events at a time or raise web.body_bytes_max.litellm",
+            noRoomStatus: 503)
+    }
 }

@@ -6,8 +6,7 @@ internal import OTLP
 /// https://opentelemetry.io/docs/specs/otlp/#otlphttp
 struct OTLPHandler: Sendable {
     let receiver: OTLPReceiver
-    /// Of the body as sent and, compressed, of what comes out.
-    let bytesMax: Int
+    let bodies: EventBodies
 
     /// What the head alone decides.
     func admit(_ exchange: HTTPExchange) throws(APIError) {
@@ -36,26 +35,22 @@ struct OTLPHandler: Sendable {
                 encoding, status: status, message, retryAfterSeconds: retryAfter)
             respond(answer.response)
         }
-        let raw = exchange.takeBody()
-        if exchange.bodyOutcome == .tooLarge { return refuse(413, tooLarge) }
-        if receiver.isClosed {
-            return refuse(503, "costgauge is stopping; send again", retryAfter: 5)
-        }
-        guard exchange.bodyOutcome == .complete, receiver.hasRoom else {
-            return refuse(429, "too many events wait for their commit", retryAfter: 1)
-        }
-        let header = exchange.header("Content-Encoding")
-        switch BodyDecoding.read(raw, header, bytesMax: bytesMax) {
-        case .tooLarge: refuse(413, tooLarge)
-        case .malformed(let message): refuse(400, message)
-        case .body(let body):
+        do throws(BodyRefusal) {
+            let body = try bodies.take(exchange)
             exchange.park()
             receiver.read(body, signal, encoding) { respond($0.response) }
+        } catch {
+            switch error {
+            case .tooLarge: refuse(413, tooLarge)
+            case .stopping: refuse(503, "costgauge is stopping; send again", retryAfter: 5)
+            case .noRoom: refuse(429, "too many events wait for their commit", retryAfter: 1)
+            case .malformed(let message): refuse(400, message)
+            }
         }
     }
 
     private var tooLarge: String {
-        "the body has more than \(bytesMax) bytes, after decompression too; send smaller batches or "
+        "the body has more than \(bodies.bytesMax) bytes, after decompression too; send smaller batches or "
             + "raise web.body_bytes_max.otlp"
     }
 }

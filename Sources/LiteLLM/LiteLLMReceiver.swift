@@ -22,9 +22,6 @@ public struct LiteLLMReceiver: Sendable {
         self.intake = intake
     }
 
-    public var hasRoom: Bool { intake.hasRoom }
-    public var isClosed: Bool { intake.isClosed }
-
     /// The good payloads are kept beside a bad one, for LiteLLM drops what it was not told to keep.
     /// Throws when there is not one payload; `completion` then does not run.
     public func read(

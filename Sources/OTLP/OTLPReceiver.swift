@@ -52,10 +52,6 @@ public final class OTLPReceiver: Sendable {
         }
     }
 
-    /// False when the ledger's queue is full.
-    public var hasRoom: Bool { intake.hasRoom }
-    public var isClosed: Bool { intake.isClosed }
-
     /// `completion` runs once: at once for a body that is refused, else after the commit.
     public func read(
         _ body: [UInt8], _ signal: OTLPSignal, _ encoding: OTLPEncoding,
