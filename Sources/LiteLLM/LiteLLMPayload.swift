@@ -64,10 +64,6 @@ struct LiteLLMPayload {
     private mutating func readMetadata(
         _ document: borrowing JSONDocument, _ token: inout Int
     ) throws(JSONFault) {
-        guard document.kind(token) == UInt8(ascii: "{") else {
-            token = try document.skip(token)
-            return
-        }
         try members(document, &token) { (document, token, key) throws(JSONFault) in
             switch key {
             case "user_api_key_alias", "user_api_key_team_id", "user_api_key_team_alias",
@@ -91,10 +87,6 @@ struct LiteLLMPayload {
     private mutating func readFree(
         _ document: borrowing JSONDocument, _ token: inout Int
     ) throws(JSONFault) {
-        guard document.kind(token) == UInt8(ascii: "{") else {
-            token = try document.skip(token)
-            return
-        }
         try members(document, &token) { (document, token, key) throws(JSONFault) in
             guard let value = string(document, token) else { return false }
             switch key {
@@ -109,16 +101,11 @@ struct LiteLLMPayload {
     private mutating func readUsage(
         _ document: borrowing JSONDocument, _ token: inout Int
     ) throws(JSONFault) {
-        guard document.kind(token) == UInt8(ascii: "{") else {
-            token = try document.skip(token)
-            return
-        }
         try members(document, &token) { (document, token, key) throws(JSONFault) in
             switch key {
             case "cache_creation_input_tokens", "cache_read_input_tokens":
                 counts[key] = count(document, token, key)
             case "prompt_tokens_details", "completion_tokens_details":
-                guard document.kind(token) == UInt8(ascii: "{") else { return false }
                 try members(document, &token) { (document, token, part) throws(JSONFault) in
                     switch part {
                     case "cached_tokens", "cache_creation_tokens", "reasoning_tokens",
@@ -138,10 +125,6 @@ struct LiteLLMPayload {
     private mutating func readNested(
         _ document: borrowing JSONDocument, _ token: inout Int, _ prefix: String, _ keys: [String]
     ) throws(JSONFault) {
-        guard document.kind(token) == UInt8(ascii: "{") else {
-            token = try document.skip(token)
-            return
-        }
         try members(document, &token) { (document, token, key) throws(JSONFault) in
             if keys.contains(key) { texts[prefix + key] = string(document, token) }
             return false
@@ -328,7 +311,7 @@ extension LiteLLMPayload {
     }
 }
 
-/// Calls `body` at each member's value; false: the value is skipped.
+/// Calls `body` at each member's value; false: the value is skipped. What is no object has none.
 private func members(
     _ document: borrowing JSONDocument, _ token: inout Int,
     _ body: (borrowing JSONDocument, inout Int, String) throws(JSONFault) -> Bool
@@ -337,7 +320,8 @@ private func members(
         JSONFault(offset: document.offset(token), message: message)
     }
     guard document.kind(token) == UInt8(ascii: "{") else {
-        throw fault(token, "an object is expected")
+        token = try document.skip(token)
+        return
     }
     token += 1
     if document.kind(token) == UInt8(ascii: "}") {
