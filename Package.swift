@@ -59,7 +59,7 @@ let package = Package(
         room("Crypto", ["CCrypto"]),
         room("SQLite", ["CSQLite"]),
         room("YAML", ["CYAML"]),
-        room("JSON", ["CSimdJSON"]),
+        room("JSON", ["CSimdJSON", "Wire"]),
         room("Gzip", ["CZlib"]),
 
         // Below every room.

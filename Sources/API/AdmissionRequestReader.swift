@@ -23,7 +23,7 @@ extension HTTPExchange {
         } catch {
             throw APIError(
                 status: 400, code: "malformed_json",
-                message: "byte \(error.offset): \(error.message); send one JSON object",
+                message: "\(error.description); send one JSON object",
                 members: "\"offset\":\(error.offset)")
         }
     }

@@ -98,10 +98,6 @@ extension JSONDocument {
         return token
     }
 
-    private func fault(_ token: Int, _ message: String) -> JSONFault {
-        JSONFault(offset: offset(token), message: message)
-    }
-
     /// Appends the text of a string with its escapes resolved; RFC 8259 section 7.
     public func unescape(_ text: Text, into output: inout [UInt8]) throws(JSONFault) {
         var at = text.offset

@@ -1,8 +1,10 @@
 /// A place in a JSON text where it stops making sense.
-public struct JSONFault: Error, Equatable, Sendable {
+public struct JSONFault: Error, Equatable, Sendable, CustomStringConvertible {
     /// Bytes from the start of the text.
     public let offset: Int
     public let message: String
+
+    public var description: String { "byte \(offset): \(message)" }
 
     public init(offset: Int, message: String) {
         self.offset = offset

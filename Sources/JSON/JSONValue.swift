@@ -1,3 +1,5 @@
+internal import Wire
+
 /// A whole document in memory, for the control plane: API bodies, files, tests. Numbers keep their
 /// literal, so that amounts stay exact. Cost events never take this way.
 public indirect enum JSONValue: Equatable, Sendable {
@@ -55,41 +57,23 @@ extension JSONValue {
 
     /// Reads exactly one document.
     public static func read(_ bytes: [UInt8]) throws(JSONFault) -> JSONValue {
-        var padded = bytes
-        JSONIndexer.pad(&padded)
-        var indexer = JSONIndexer()
-        let outcome: Result<JSONValue, JSONFault>
-        do throws(JSONTextFault) {
-            outcome = try indexer.read(padded.span, 0..<bytes.count) { document in
-                do throws(JSONFault) {
-                    var token = 0
-                    let value = try Self.value(document, &token, depth: 0)
-                    guard token == document.tokenCount else {
-                        throw JSONFault(
-                            offset: document.offset(token), message: "text after the value")
-                    }
-                    return .success(value)
-                } catch { return .failure(error) }
-            }
-        } catch {
-            throw JSONFault(offset: 0, message: error.description)
+        try JSONDocument.read(bytes) { (document, token) throws(JSONFault) in
+            try value(document, &token, depth: 0)
         }
-        return try outcome.get()
     }
 
     private static func value(
         _ document: borrowing JSONDocument, _ token: inout Int, depth: Int
     ) throws(JSONFault) -> JSONValue {
         guard depth < depthMax else {
-            throw JSONFault(
-                offset: document.offset(token), message: "nested deeper than \(depthMax)")
+            throw document.fault(token, "nested deeper than \(depthMax)")
         }
         switch document.kind(token) {
         case UInt8(ascii: "{"): return try object(document, &token, depth: depth)
         case UInt8(ascii: "["): return try array(document, &token, depth: depth)
         case UInt8(ascii: "\""):
             token += 1
-            return .string(try string(document, token - 1))
+            return .string(try document.text(token - 1))
         default: return try scalar(document, &token)
         }
     }
@@ -102,70 +86,31 @@ extension JSONValue {
         if let value = document.boolean(token) { return .boolean(value) }
         let range = document.literal(token)
         guard document.isNumber(token), document.withBytes(range, isJSONNumber) else {
-            throw JSONFault(offset: document.offset(token), message: "not a JSON value")
+            throw document.fault(token, "not a JSON value")
         }
         return .number(literal: document.withBytes(range) { String(copying: $0) })
-    }
-
-    static func string(
-        _ document: borrowing JSONDocument, _ token: Int
-    ) throws(JSONFault) -> String {
-        guard let text = document.string(token) else {
-            throw JSONFault(offset: document.offset(token), message: "a string is expected")
-        }
-        let range = text.offset..<text.offset + text.length
-        guard text.isEscaped else { return document.withBytes(range) { String(copying: $0) } }
-        var unescaped: [UInt8] = []
-        try document.unescape(text, into: &unescaped)
-        return String(decoding: unescaped, as: UTF8.self)
     }
 
     private static func array(
         _ document: borrowing JSONDocument, _ token: inout Int, depth: Int
     ) throws(JSONFault) -> JSONValue {
-        token += 1
         var items: [JSONValue] = []
-        if document.kind(token) == UInt8(ascii: "]") {
-            token += 1
-            return .array(items)
-        }
-        while true {
+        try document.elements(&token) { (document, token) throws(JSONFault) in
             items.append(try value(document, &token, depth: depth + 1))
-            if try closes(document, &token, UInt8(ascii: "]")) { return .array(items) }
         }
+        return .array(items)
     }
 
     private static func object(
         _ document: borrowing JSONDocument, _ token: inout Int, depth: Int
     ) throws(JSONFault) -> JSONValue {
-        token += 1
         var members: [(key: String, value: JSONValue)] = []
-        if document.kind(token) == UInt8(ascii: "}") {
-            token += 1
-            return .object(members)
+        try document.members(&token) { (document, token, key) throws(JSONFault) in
+            members.append(
+                (try document.text(key), try value(document, &token, depth: depth + 1)))
+            return true
         }
-        while true {
-            let key = try string(document, token)
-            guard document.kind(token + 1) == UInt8(ascii: ":") else {
-                throw JSONFault(
-                    offset: document.offset(token + 1), message: "a colon is expected after a key")
-            }
-            token += 2
-            members.append((key, try value(document, &token, depth: depth + 1)))
-            if try closes(document, &token, UInt8(ascii: "}")) { return .object(members) }
-        }
-    }
-
-    /// Steps over a comma (false) or the closing bracket (true).
-    private static func closes(
-        _ document: borrowing JSONDocument, _ token: inout Int, _ bracket: UInt8
-    ) throws(JSONFault) -> Bool {
-        let kind = document.kind(token)
-        guard kind == bracket || kind == UInt8(ascii: ",") else {
-            throw JSONFault(offset: document.offset(token), message: "a comma is expected")
-        }
-        token += 1
-        return kind == bracket
+        return .object(members)
     }
 }
 
@@ -193,10 +138,4 @@ func isJSONNumber(_ text: Span<UInt8>) -> Bool {
         guard digits() > 0 else { return false }
     }
     return at == text.count
-}
-
-extension String {
-    init(copying bytes: Span<UInt8>) {
-        self = unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
-    }
 }

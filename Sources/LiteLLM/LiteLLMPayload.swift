@@ -181,16 +181,8 @@ struct LiteLLMPayload {
 
     /// Nil for an empty string too, which LiteLLM writes for "none".
     private func string(_ document: borrowing JSONDocument, _ token: Int) -> String? {
-        guard let text = document.string(token) else { return nil }
-        var bytes: [UInt8] = []
-        if text.isEscaped {
-            guard (try? document.unescape(text, into: &bytes)) != nil else { return nil }
-        } else {
-            document.withBytes(text.offset..<text.offset + text.length) {
-                bytes.append(copying: $0)
-            }
-        }
-        return bytes.isEmpty ? nil : bytes.text
+        guard let text = try? document.text(token), !text.isEmpty else { return nil }
+        return text
     }
 }
 
@@ -311,34 +303,19 @@ extension LiteLLMPayload {
     }
 }
 
-/// Calls `body` at each member's value; false: the value is skipped. What is no object has none.
+/// As `JSONDocument.members`; what is no object is skipped.
 private func members(
     _ document: borrowing JSONDocument, _ token: inout Int,
     _ body: (borrowing JSONDocument, inout Int, String) throws(JSONFault) -> Bool
 ) throws(JSONFault) {
-    func fault(_ token: Int, _ message: String) -> JSONFault {
-        JSONFault(offset: document.offset(token), message: message)
-    }
     guard document.kind(token) == UInt8(ascii: "{") else {
         token = try document.skip(token)
         return
     }
-    token += 1
-    if document.kind(token) == UInt8(ascii: "}") {
-        token += 1
-        return
-    }
-    while true {
-        guard let key = document.string(token), document.kind(token + 1) == UInt8(ascii: ":") else {
-            throw fault(token, "a key and a colon are expected")
+    try document.members(&token) { (document, token, key) throws(JSONFault) in
+        let name = document.withBytes(key.offset..<key.offset + key.length) { bytes in
+            String(copying: bytes)
         }
-        token += 2
-        var name: [UInt8] = []
-        document.withBytes(key.offset..<key.offset + key.length) { name.append(copying: $0) }
-        if try !body(document, &token, name.text) { token = try document.skip(token) }
-        let kind = document.kind(token)
-        token += 1
-        if kind == UInt8(ascii: "}") { return }
-        guard kind == UInt8(ascii: ",") else { throw fault(token - 1, "a comma is expected") }
+        return try body(document, &token, name)
     }
 }

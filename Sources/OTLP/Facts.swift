@@ -154,11 +154,3 @@ extension Facts {
         return NanoUSD(nanos: nanos)
     }
 }
-
-extension String {
-    init(copying bytes: Span<UInt8>) {
-        var copy: [UInt8] = []
-        copy.append(copying: bytes)
-        self = copy.text
-    }
-}

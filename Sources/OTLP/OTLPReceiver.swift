@@ -1,4 +1,5 @@
 public import Intake
+internal import JSON
 internal import Protobuf
 public import SelfMetrics
 internal import Synchronization
@@ -59,7 +60,7 @@ public final class OTLPReceiver: Sendable {
     ) {
         var body = body
         if encoding == .json {
-            do throws(TranscodingFault) {
+            do throws(JSONFault) {
                 body = try OTLPTranscoder.protobuf(from: body, signal)
             } catch {
                 return completion(.refused(encoding, status: 400, error.description))

@@ -2,50 +2,24 @@ internal import JSON
 internal import Protobuf
 internal import Wire
 
-/// Why a JSON body is no request of OTLP.
-struct TranscodingFault: Error, CustomStringConvertible {
-    let offset: Int
-    let message: String
-
-    var description: String { "byte \(offset): \(message)" }
-}
-
 /// Rewrites OTLP's JSON as protobuf, so that one reader serves both. Unknown members are skipped,
 /// as the specification asks.
 enum OTLPTranscoder {
     static func protobuf(
         from json: [UInt8], _ signal: OTLPSignal
-    ) throws(TranscodingFault) -> [UInt8] {
+    ) throws(JSONFault) -> [UInt8] {
         let schema: OTLPSchema =
             switch signal {
             case .traces: .traces
             case .metrics: .metrics
             case .logs: .logs
             }
-        var text = json
-        JSONIndexer.pad(&text)
-        var indexer = JSONIndexer()
-        let outcome: Result<[UInt8], TranscodingFault>
-        do throws(JSONTextFault) {
-            outcome = try indexer.read(text.span, 0..<json.count) { document in
-                var output: [UInt8] = []
-                output.reserveCapacity(json.count / 2)
-                var token = 0
-                do throws(TranscodingFault) {
-                    try message(document, &token, schema, depth: 0, to: &output)
-                    guard token == document.tokenCount else {
-                        throw TranscodingFault(
-                            offset: document.offset(token), message: "text after the request")
-                    }
-                    return .success(output)
-                } catch {
-                    return .failure(error)
-                }
-            }
-        } catch {
-            throw TranscodingFault(offset: 0, message: error.description)
+        return try JSONDocument.read(json) { (document, token) throws(JSONFault) in
+            var output: [UInt8] = []
+            output.reserveCapacity(json.count / 2)
+            try message(document, &token, schema, depth: 0, to: &output)
+            return output
         }
-        return try outcome.get()
     }
 
     /// Deep enough for any value that people nest by hand.
@@ -54,16 +28,16 @@ enum OTLPTranscoder {
     private static func message(
         _ document: borrowing JSONDocument, _ token: inout Int, _ schema: OTLPSchema, depth: Int,
         to output: inout [UInt8]
-    ) throws(TranscodingFault) {
-        guard depth < depthMax else { throw fault(document, token, "nested too deeply") }
-        try members(document, &token) { (document, token, key) throws(TranscodingFault) in
+    ) throws(JSONFault) {
+        guard depth < depthMax else { throw document.fault(token, "nested too deeply") }
+        try document.members(&token) { (document, token, key) throws(JSONFault) in
             guard let field = find(document, key, schema) else { return false }
             if document.isNull(token) { return false }
             guard document.kind(token) == UInt8(ascii: "["), !isPacked(field.kind) else {
                 try value(document, &token, field, depth: depth, to: &output)
                 return true
             }
-            try elements(document, &token) { (document, token) throws(TranscodingFault) in
+            try document.elements(&token) { (document, token) throws(JSONFault) in
                 try value(document, &token, field, depth: depth, to: &output)
             }
             return true
@@ -92,19 +66,19 @@ enum OTLPTranscoder {
     private static func value(
         _ document: borrowing JSONDocument, _ token: inout Int, _ field: OTLPSchema.Field,
         depth: Int, to output: inout [UInt8]
-    ) throws(TranscodingFault) {
+    ) throws(JSONFault) {
         switch field.kind {
         case .message(let schema):
-            try output.appendMessage(field.number) { output throws(TranscodingFault) in
+            try output.appendMessage(field.number) { output throws(JSONFault) in
                 try message(document, &token, schema, depth: depth + 1, to: &output)
             }
         case .anyValue:
-            try output.appendMessage(field.number) { output throws(TranscodingFault) in
+            try output.appendMessage(field.number) { output throws(JSONFault) in
                 try anyValue(document, &token, depth: depth + 1, to: &output)
             }
         case .packedFixed64, .packedDouble:
-            try output.appendMessage(field.number) { output throws(TranscodingFault) in
-                try elements(document, &token) { (document, token) throws(TranscodingFault) in
+            try output.appendMessage(field.number) { output throws(JSONFault) in
+                try document.elements(&token) { (document, token) throws(JSONFault) in
                     let bits = try number(document, token, isDouble: field.kind.isDouble)
                     for shift in 0..<8 {
                         output.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift * 8)))
@@ -119,7 +93,7 @@ enum OTLPTranscoder {
     private static func scalar(
         _ document: borrowing JSONDocument, _ token: inout Int, _ field: OTLPSchema.Field,
         to output: inout [UInt8]
-    ) throws(TranscodingFault) {
+    ) throws(JSONFault) {
         switch field.kind {
         case .varint:
             let bits: UInt64 =
@@ -133,17 +107,16 @@ enum OTLPTranscoder {
         case .double:
             output.appendField(field.number, fixed64: try number(document, token, isDouble: true))
         case .hexadecimal:
-            let digits = try string(document, token)
-            guard let bytes = hexadecimal(digits) else {
-                throw fault(document, token, "an id is written in hexadecimal")
+            guard let bytes = hexadecimal(Array(try document.text(token).utf8)) else {
+                throw document.fault(token, "an id is written in hexadecimal")
             }
             output.appendField(field.number, bytes: bytes)
         case .base64:
-            guard let bytes = Base64.decode(try string(document, token).text) else {
-                throw fault(document, token, "bytes are written in Base64")
+            guard let bytes = Base64.decode(try document.text(token)) else {
+                throw document.fault(token, "bytes are written in Base64")
             }
             output.appendField(field.number, bytes: bytes)
-        default: output.appendField(field.number, bytes: try string(document, token))
+        default: output.appendField(field.number, bytes: Array(try document.text(token).utf8))
         }
         token += 1
     }
@@ -151,9 +124,9 @@ enum OTLPTranscoder {
     /// Enums are numbers; some senders write their names.
     private static func enumeration(
         _ document: borrowing JSONDocument, _ token: Int, _ field: OTLPSchema.Field
-    ) throws(TranscodingFault) -> UInt64 {
+    ) throws(JSONFault) -> UInt64 {
         guard document.kind(token) == UInt8(ascii: "\""),
-            let word = try? string(document, token).text, Int(word) == nil
+            let word = try? document.text(token), Int(word) == nil
         else { return try number(document, token, isDouble: false) }
         if word.hasSuffix("_DELTA") { return 1 }
         if word.hasSuffix("_CUMULATIVE") { return 2 }
@@ -165,18 +138,15 @@ enum OTLPTranscoder {
     /// `{"stringValue": "x"}`, `{"intValue": "1"}`, and so on.
     private static func anyValue(
         _ document: borrowing JSONDocument, _ token: inout Int, depth: Int, to output: inout [UInt8]
-    ) throws(TranscodingFault) {
-        guard depth < depthMax else { throw fault(document, token, "nested too deeply") }
-        try members(document, &token) { (document, token, key) throws(TranscodingFault) in
+    ) throws(JSONFault) {
+        guard depth < depthMax else { throw document.fault(token, "nested too deeply") }
+        try document.members(&token) { (document, token, key) throws(JSONFault) in
             if document.isNull(token) { return false }
-            let name = document.withBytes(key.offset..<key.offset + key.length) { bytes in
-                String(copying: bytes)
-            }
-            switch name {
-            case "stringValue": output.appendField(1, bytes: try string(document, token))
+            switch try? document.text(key) {
+            case "stringValue": output.appendField(1, bytes: Array(try document.text(token).utf8))
             case "boolValue":
                 guard let value = document.boolean(token) else {
-                    throw fault(document, token, "true or false is expected")
+                    throw document.fault(token, "true or false is expected")
                 }
                 output.appendTag(2, .varint)
                 output.append(value ? 1 : 0)
@@ -201,110 +171,24 @@ extension OTLPSchema.Kind {
     }
 }
 
-// Walking JSON.
 extension OTLPTranscoder {
-    fileprivate static func fault(
-        _ document: borrowing JSONDocument, _ token: Int, _ message: String
-    ) -> TranscodingFault {
-        TranscodingFault(offset: document.offset(token), message: message)
-    }
-
-    /// Calls `body` at each member's value; false: the value is skipped.
-    fileprivate static func members(
-        _ document: borrowing JSONDocument, _ token: inout Int,
-        _ body: (borrowing JSONDocument, inout Int, JSONDocument.Text) throws(TranscodingFault) ->
-            Bool
-    ) throws(TranscodingFault) {
-        guard document.kind(token) == UInt8(ascii: "{") else {
-            throw fault(document, token, "an object is expected")
-        }
-        token += 1
-        if document.kind(token) == UInt8(ascii: "}") {
-            token += 1
-            return
-        }
-        while true {
-            guard let key = document.string(token), document.kind(token + 1) == UInt8(ascii: ":")
-            else { throw fault(document, token, "a key and a colon are expected") }
-            token += 2
-            if try !body(document, &token, key) { token = try skip(document, token) }
-            if try closes(document, &token, UInt8(ascii: "}")) { return }
-        }
-    }
-
-    fileprivate static func elements(
-        _ document: borrowing JSONDocument, _ token: inout Int,
-        _ body: (borrowing JSONDocument, inout Int) throws(TranscodingFault) -> Void
-    ) throws(TranscodingFault) {
-        guard document.kind(token) == UInt8(ascii: "[") else {
-            throw fault(document, token, "a list is expected")
-        }
-        token += 1
-        if document.kind(token) == UInt8(ascii: "]") {
-            token += 1
-            return
-        }
-        while true {
-            try body(document, &token)
-            if try closes(document, &token, UInt8(ascii: "]")) { return }
-        }
-    }
-
-    private static func closes(
-        _ document: borrowing JSONDocument, _ token: inout Int, _ bracket: UInt8
-    ) throws(TranscodingFault) -> Bool {
-        let kind = document.kind(token)
-        guard kind == bracket || kind == UInt8(ascii: ",") else {
-            throw fault(document, token, "a comma is expected")
-        }
-        token += 1
-        return kind == bracket
-    }
-
-    private static func skip(
-        _ document: borrowing JSONDocument, _ token: Int
-    ) throws(TranscodingFault) -> Int {
-        do throws(JSONFault) { return try document.skip(token) } catch {
-            throw TranscodingFault(offset: error.offset, message: error.message)
-        }
-    }
-
-    fileprivate static func string(
-        _ document: borrowing JSONDocument, _ token: Int
-    ) throws(TranscodingFault) -> [UInt8] {
-        guard let text = document.string(token) else {
-            throw fault(document, token, "a string is expected")
-        }
-        var bytes: [UInt8] = []
-        guard text.isEscaped else {
-            document.withBytes(text.offset..<text.offset + text.length) {
-                bytes.append(copying: $0)
-            }
-            return bytes
-        }
-        do throws(JSONFault) { try document.unescape(text, into: &bytes) } catch {
-            throw TranscodingFault(offset: error.offset, message: error.message)
-        }
-        return bytes
-    }
-
     /// The bits of a number, which 64-bit integers and special doubles write as text.
     fileprivate static func number(
         _ document: borrowing JSONDocument, _ token: Int, isDouble: Bool
-    ) throws(TranscodingFault) -> UInt64 {
+    ) throws(JSONFault) -> UInt64 {
         let text: String
         if document.kind(token) == UInt8(ascii: "\"") {
-            text = try string(document, token).text
+            text = try document.text(token)
         } else if document.isNumber(token) {
             text = document.withBytes(document.literal(token)) { String(copying: $0) }
         } else {
-            throw fault(document, token, "a number is expected")
+            throw document.fault(token, "a number is expected")
         }
         if isDouble {
             if text == "Infinity" { return Double.infinity.bitPattern }
             if text == "-Infinity" { return (-Double.infinity).bitPattern }
             guard let value = Double(text) else {
-                throw fault(document, token, "\"\(text.prefix(40))\" is not a number")
+                throw document.fault(token, "\"\(text.prefix(40))\" is not a number")
             }
             return value.bitPattern
         }
@@ -314,7 +198,7 @@ extension OTLPTranscoder {
         if let value = Double(text), let whole = Int64(exactly: value) {
             return UInt64(bitPattern: whole)
         }
-        throw fault(document, token, "\"\(text.prefix(40))\" is not a 64-bit integer")
+        throw document.fault(token, "\"\(text.prefix(40))\" is not a 64-bit integer")
     }
 
     fileprivate static func hexadecimal(_ digits: [UInt8]) -> [UInt8]? {

@@ -308,20 +308,14 @@ extension LiteLLMReader {
     }
 
     private func text(_ document: borrowing JSONDocument, _ token: Int) -> String? {
-        guard let text = document.string(token) else { return nil }
-        guard text.isEscaped else {
-            return document.withBytes(text.offset..<text.offset + text.length, String.init(bytes:))
-        }
-        var unescaped: [UInt8] = []
-        do throws(JSONFault) { try document.unescape(text, into: &unescaped) } catch { return nil }
-        return String(decoding: unescaped, as: UTF8.self)
+        try? document.text(token)
     }
 
     /// A number with or without quotes.
     private func number(_ document: borrowing JSONDocument, _ token: Int) -> String? {
         if let text = text(document, token) { return text }
         guard document.isNumber(token) else { return nil }
-        return document.withBytes(document.literal(token), String.init(bytes:))
+        return document.withBytes(document.literal(token), String.init(copying:))
     }
 
     /// `body` gets the key and the token of the value. The grammar was checked before.
@@ -352,11 +346,5 @@ extension LiteLLMReader {
             guard let next = document.stepOver(token) else { return }
             token = document.kind(next) == UInt8(ascii: ",") ? next + 1 : next
         }
-    }
-}
-
-extension String {
-    init(bytes: Span<UInt8>) {
-        self = unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -42,11 +42,3 @@ public enum ProviderName {
         }
     }
 }
-
-extension String {
-    init(copying bytes: Span<UInt8>) {
-        var copy: [UInt8] = []
-        copy.append(copying: bytes)
-        self = copy.text
-    }
-}

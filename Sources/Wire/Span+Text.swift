@@ -1,3 +1,10 @@
+extension String {
+    /// What is not UTF-8 shows as U+FFFD.
+    public init(copying bytes: Span<UInt8>) {
+        self = unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+}
+
 // Known words, compared with bytes that stay where they are.
 extension Span<UInt8> {
     public func equals(_ text: StaticString) -> Bool {

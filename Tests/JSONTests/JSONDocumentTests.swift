@@ -168,3 +168,50 @@ private func withDocument<Result>(
         #expect(read(nested(65)) == nil)
     }
 }
+
+@Suite struct WalkingTests {
+    /// What a walk of an object of arrays of strings finds: `key=first,second;`.
+    private func walk(_ text: String) throws(JSONFault) -> String {
+        try JSONDocument.read(Array(text.utf8)) { (document, token) throws(JSONFault) in
+            var found = ""
+            try document.members(&token) { (document, token, key) throws(JSONFault) in
+                let name = try document.text(key)
+                if name.hasPrefix("_") { return false }
+                var items: [String] = []
+                try document.elements(&token) { (document, token) throws(JSONFault) in
+                    items.append(try document.text(token))
+                    token += 1
+                }
+                found += "\(name)=\(items.joined(separator: ","));"
+                return true
+            }
+            return found
+        }
+    }
+
+    @Test func `members and elements come in order, what is not wanted is skipped`() throws {
+        #expect(try walk("{}") == "")
+        #expect(try walk(#"{"a":[]}"#) == "a=;")
+        #expect(try walk(#"{"a":["x","y"],"_b":{"c":[1,{}]},"d":["\u00e9\n"]}"#) == "a=x,y;d=é\n;")
+    }
+
+    @Test(arguments: [
+        ("[]", 0, "an object is expected"), (#"{"a":1}"#, 5, "a list is expected"),
+        (#"{"a":[1]}"#, 6, "a string is expected"), (#"{"a" ["x"]}"#, 1, "a key and a colon"),
+        ("{1:[]}", 1, "a key and a colon"), (#"{"a":[],}"#, 8, "a key and a colon"),
+        (#"{"a":[] "b":[]}"#, 8, "a comma is expected"), (#"{"a":["x" "y"]}"#, 10, "a comma"),
+        (#"{"a":["x""#, 9, "a comma"), (#"{"a":["\q"]}"#, 7, "an unknown escape"),
+        (#"{"_a":tru}"#, 6, "not a JSON value"), ("{} {}", 3, "text after the value"),
+        ("", 0, "empty"),
+    ])
+    func `faults name their place`(_ text: String, _ offset: Int, _ message: String) {
+        do throws(JSONFault) {
+            let found = try walk(text)
+            Issue.record("found \(found)")
+        } catch {
+            #expect(error.offset == offset)
+            #expect(error.description.contains(message))
+            #expect(error.description.hasPrefix("byte \(offset): "))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+internal import Wire
+
+extension JSONDocument {
+    /// Lends the one value that `bytes` hold. `body` moves the token behind it.
+    public static func read<Value>(
+        _ bytes: [UInt8],
+        _ body: (borrowing JSONDocument, inout Int) throws(JSONFault) -> Value
+    ) throws(JSONFault) -> Value {
+        var padded = bytes
+        JSONIndexer.pad(&padded)
+        var indexer = JSONIndexer()
+        let outcome: Result<Value, JSONFault>
+        do throws(JSONTextFault) {
+            outcome = try indexer.read(padded.span, 0..<bytes.count) { document in
+                do throws(JSONFault) {
+                    var token = 0
+                    let value = try body(document, &token)
+                    guard token == document.tokenCount else {
+                        throw document.fault(token, "text after the value")
+                    }
+                    return .success(value)
+                } catch { return .failure(error) }
+            }
+        } catch {
+            throw JSONFault(offset: 0, message: error.description)
+        }
+        return try outcome.get()
+    }
+
+    public func fault(_ token: Int, _ message: String) -> JSONFault {
+        JSONFault(offset: offset(token), message: message)
+    }
+
+    /// Calls `body` at the value of each member of the object that begins at `token`, which then
+    /// stands behind it; false: the value is skipped.
+    public func members(
+        _ token: inout Int,
+        _ body: (borrowing JSONDocument, inout Int, Text) throws(JSONFault) -> Bool
+    ) throws(JSONFault) {
+        guard kind(token) == UInt8(ascii: "{") else { throw fault(token, "an object is expected") }
+        token += 1
+        if kind(token) == UInt8(ascii: "}") {
+            token += 1
+            return
+        }
+        while true {
+            guard let key = string(token), kind(token + 1) == UInt8(ascii: ":") else {
+                throw fault(token, "a key and a colon are expected")
+            }
+            token += 2
+            if try !body(self, &token, key) { token = try skip(token) }
+            if try closes(&token, UInt8(ascii: "}")) { return }
+        }
+    }
+
+    /// Calls `body` at each element of the array that begins at `token`; it moves the token behind
+    /// the element.
+    public func elements(
+        _ token: inout Int,
+        _ body: (borrowing JSONDocument, inout Int) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
+        guard kind(token) == UInt8(ascii: "[") else { throw fault(token, "a list is expected") }
+        token += 1
+        if kind(token) == UInt8(ascii: "]") {
+            token += 1
+            return
+        }
+        while true {
+            try body(self, &token)
+            if try closes(&token, UInt8(ascii: "]")) { return }
+        }
+    }
+
+    /// Steps over a comma (false) or the closing bracket (true).
+    private func closes(_ token: inout Int, _ bracket: UInt8) throws(JSONFault) -> Bool {
+        let kind = kind(token)
+        guard kind == bracket || kind == UInt8(ascii: ",") else {
+            throw fault(token, "a comma is expected")
+        }
+        token += 1
+        return kind == bracket
+    }
+
+    /// The string at `token`, its escapes resolved.
+    public func text(_ token: Int) throws(JSONFault) -> String {
+        guard let text = string(token) else { throw fault(token, "a string is expected") }
+        return try self.text(text)
+    }
+
+    public func text(_ text: Text) throws(JSONFault) -> String {
+        let range = text.offset..<text.offset + text.length
+        guard text.isEscaped else { return withBytes(range) { String(copying: $0) } }
+        var unescaped: [UInt8] = []
+        try unescape(text, into: &unescaped)
+        return String(decoding: unescaped, as: UTF8.self)
+    }
+}
