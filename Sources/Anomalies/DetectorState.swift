@@ -3,6 +3,42 @@ internal import Wire
 // States as bytes: every double and integer in the order of its declaration, little-endian. A blob
 // of another length is of another version and is not read.
 
+extension [UInt8] {
+    mutating func append(state number: Double) {
+        append(littleEndian: number.bitPattern, bytes: 8)
+    }
+
+    mutating func append(state integer: Int64) {
+        append(littleEndian: UInt64(bitPattern: integer), bytes: 8)
+    }
+}
+
+/// Takes the values out again. The bytes must be enough for what is asked for.
+struct StateReader {
+    private let bytes: [UInt8]
+    private var at: Int
+    /// False once a double is infinite or no number: no state of ours holds one.
+    private(set) var isFinite = true
+
+    init(_ bytes: [UInt8], at start: Int = 0) {
+        self.bytes = bytes
+        at = start
+    }
+
+    mutating func number() -> Double {
+        let number = Double(bitPattern: word())
+        if !number.isFinite { isFinite = false }
+        return number
+    }
+
+    mutating func integer() -> Int64 { Int64(bitPattern: word()) }
+
+    private mutating func word() -> UInt64 {
+        defer { at += 8 }
+        return bytes.littleEndian(at: at, bytes: 8)
+    }
+}
+
 extension SpendDetector {
     public static let stateBytes = 768
 
@@ -31,27 +67,19 @@ extension SpendDetector {
 
     public func append(to bytes: inout [UInt8]) {
         var copy = self
-        copy.forEachDouble { bytes.append(littleEndian: $0.bitPattern, bytes: 8) }
-        bytes.append(littleEndian: UInt64(bitPattern: Int64(count)), bytes: 8)
-        bytes.append(littleEndian: UInt64(bitPattern: Int64(lastRank)), bytes: 8)
+        copy.forEachDouble { bytes.append(state: $0) }
+        bytes.append(state: Int64(count))
+        bytes.append(state: Int64(lastRank))
     }
 
     public init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.stateBytes else { return nil }
         self.init()
-        var at = 0
-        func next() -> UInt64 {
-            defer { at += 8 }
-            return bytes.littleEndian(at: at, bytes: 8)
-        }
-        var isFinite = true
-        forEachDouble {
-            $0 = Double(bitPattern: next())
-            if !$0.isFinite { isFinite = false }
-        }
-        count = Int(Int64(bitPattern: next()))
-        lastRank = Int(Int64(bitPattern: next()))
-        guard isFinite, count >= 0 else { return nil }
+        var state = StateReader(bytes)
+        forEachDouble { $0 = state.number() }
+        count = Int(state.integer())
+        lastRank = Int(state.integer())
+        guard state.isFinite, count >= 0 else { return nil }
     }
 }
 
@@ -76,72 +104,54 @@ extension ShapeDetector {
 
     public func append(to bytes: inout [UInt8]) {
         var copy = self
-        copy.forEachDouble { bytes.append(littleEndian: $0.bitPattern, bytes: 8) }
-        bytes.append(littleEndian: UInt64(bitPattern: Int64(count)), bytes: 8)
-        bytes.append(littleEndian: UInt64(bitPattern: Int64(lastAlert)), bytes: 8)
+        copy.forEachDouble { bytes.append(state: $0) }
+        bytes.append(state: Int64(count))
+        bytes.append(state: Int64(lastAlert))
     }
 
     public init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.stateBytes else { return nil }
         self.init()
-        var at = 0
-        func next() -> UInt64 {
-            defer { at += 8 }
-            return bytes.littleEndian(at: at, bytes: 8)
-        }
-        var isFinite = true
-        forEachDouble {
-            $0 = Double(bitPattern: next())
-            if !$0.isFinite { isFinite = false }
-        }
-        count = Int(Int64(bitPattern: next()))
-        lastAlert = Int(Int64(bitPattern: next()))
-        guard isFinite, count >= 0 else { return nil }
+        var state = StateReader(bytes)
+        forEachDouble { $0 = state.number() }
+        count = Int(state.integer())
+        lastAlert = Int(state.integer())
+        guard state.isFinite, count >= 0 else { return nil }
     }
 }
 
 extension SurgeTest {
     func append(to bytes: inout [UInt8]) {
-        bytes.append(littleEndian: record.bitPattern, bytes: 8)
-        bytes.append(littleEndian: lastAlert.bitPattern, bytes: 8)
+        bytes.append(state: record)
+        bytes.append(state: lastAlert)
     }
 
     init?(_ bytes: [UInt8]) {
         guard bytes.count == 16 else { return nil }
-        self.init(
-            record: Double(bitPattern: bytes.littleEndian(at: 0, bytes: 8)),
-            lastAlert: Double(bitPattern: bytes.littleEndian(at: 8, bytes: 8)))
-        guard record.isFinite, lastAlert.isFinite else { return nil }
+        var state = StateReader(bytes)
+        self.init(record: state.number(), lastAlert: state.number())
+        guard state.isFinite else { return nil }
     }
 }
 
 extension DayTotals {
     func append(to bytes: inout [UInt8]) {
-        for index in 0..<SpendRule.daysMax {
-            bytes.append(littleEndian: totals[index].bitPattern, bytes: 8)
-        }
-        for number in [cost, events, lastAlert] {
-            bytes.append(littleEndian: number.bitPattern, bytes: 8)
-        }
-        bytes.append(littleEndian: UInt64(bitPattern: Int64(days)), bytes: 8)
-        bytes.append(littleEndian: UInt64(bitPattern: day), bytes: 8)
+        for index in 0..<SpendRule.daysMax { bytes.append(state: totals[index]) }
+        for number in [cost, events, lastAlert] { bytes.append(state: number) }
+        bytes.append(state: Int64(days))
+        bytes.append(state: day)
     }
 
     init?(_ bytes: [UInt8]) {
         guard bytes.count == (SpendRule.daysMax + 5) * 8 else { return nil }
         self.init()
-        func number(_ index: Int) -> Double {
-            Double(bitPattern: bytes.littleEndian(at: index * 8, bytes: 8))
-        }
-        for index in 0..<SpendRule.daysMax { totals[index] = number(index) }
-        cost = number(SpendRule.daysMax)
-        events = number(SpendRule.daysMax + 1)
-        lastAlert = number(SpendRule.daysMax + 2)
-        func integer(_ index: Int) -> Int64 {
-            Int64(bitPattern: bytes.littleEndian(at: (SpendRule.daysMax + index) * 8, bytes: 8))
-        }
-        days = Int(integer(3))
-        day = integer(4)
-        guard days >= 0, cost.isFinite, events.isFinite, lastAlert.isFinite else { return nil }
+        var state = StateReader(bytes)
+        for index in 0..<SpendRule.daysMax { totals[index] = state.number() }
+        cost = state.number()
+        events = state.number()
+        lastAlert = state.number()
+        days = Int(state.integer())
+        day = state.integer()
+        guard days >= 0, state.isFinite else { return nil }
     }
 }

@@ -49,9 +49,9 @@ extension PriceWatch {
 
     func append(to bytes: inout [UInt8]) {
         shape.append(to: &bytes)
-        bytes.append(littleEndian: UInt64(patience), bytes: 8)
-        bytes.append(littleEndian: UInt64(bitPattern: Int64(streak)), bytes: 8)
-        bytes.append(littleEndian: sum.bitPattern, bytes: 8)
+        bytes.append(state: Int64(patience))
+        bytes.append(state: Int64(streak))
+        bytes.append(state: sum)
     }
 
     init?(_ bytes: [UInt8]) {
@@ -59,9 +59,10 @@ extension PriceWatch {
         guard bytes.count == Self.stateBytes, let shape = ShapeDetector(Array(bytes[..<start]))
         else { return nil }
         self.shape = shape
-        patience = Int(clamping: bytes.littleEndian(at: start, bytes: 8))
-        streak = Int(Int64(bitPattern: bytes.littleEndian(at: start + 8, bytes: 8)))
-        sum = Double(bitPattern: bytes.littleEndian(at: start + 16, bytes: 8))
-        guard sum.isFinite else { return nil }
+        var state = StateReader(bytes, at: start)
+        patience = Int(state.integer())
+        streak = Int(state.integer())
+        sum = state.number()
+        guard state.isFinite, patience >= 0 else { return nil }
     }
 }

@@ -202,7 +202,7 @@ private func withDocument<Result>(
         (#"{"a":[] "b":[]}"#, 8, "a comma is expected"), (#"{"a":["x" "y"]}"#, 10, "a comma"),
         (#"{"a":["x""#, 9, "a comma"), (#"{"a":["\q"]}"#, 7, "an unknown escape"),
         (#"{"_a":tru}"#, 6, "not a JSON value"), ("{} {}", 3, "text after the value"),
-        ("", 0, "empty"),
+        ("", 0, "no JSON value"),
     ])
     func `faults name their place`(_ text: String, _ offset: Int, _ message: String) {
         do throws(JSONFault) {
