@@ -1,5 +1,4 @@
 public import SQLite
-internal import Synchronization
 internal import Threading
 public import Usage
 public import Wire
@@ -143,19 +142,15 @@ public struct Repricing: Sendable {
 
     /// Answers why it could not be committed.
     private func commit(_ rows: EventRows) -> String? {
-        let done = WakeSignal()
-        let failure = Mutex<CommitFailure?>(nil)
-        let batch = EventBatch()
-        let receipt = Receipt { outcome in
-            failure.withLock { $0 = outcome.failure }
-            done.notify()
+        let outcome: Receipt.Outcome = waitForAnswer { tell in
+            let batch = EventBatch()
+            let receipt = Receipt(tell)
+            receipt.expectBatch()
+            batch.rows = rows
+            batch.parts = [EventBatch.Part(range: rows.events.indices, receipt: receipt)]
+            queue.submit(batch)
+            receipt.close()
         }
-        receipt.expectBatch()
-        batch.rows = rows
-        batch.parts = [EventBatch.Part(range: rows.events.indices, receipt: receipt)]
-        queue.submit(batch)
-        receipt.close()
-        done.wait()
-        return failure.withLock { $0 }.map { "\($0)" }
+        return outcome.failure.map { "\($0)" }
     }
 }

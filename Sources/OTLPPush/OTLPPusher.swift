@@ -148,18 +148,10 @@ public final class OTLPPusher: Sendable {
     }
 
     private func send(_ chunk: PushChunk) -> Outcome {
-        let done = WakeSignal()
-        let result = Mutex<HTTPClientOutcome?>(nil)
-        transport.send(request(chunk)) { outcome in
-            result.withLock { $0 = outcome }
-            done.notify()
-        }
-        done.wait()
-        switch result.withLock({ $0 }) {
+        switch waitForAnswer({ transport.send(request(chunk), completion: $0) }) {
         case .success(let response): return read(response)
         case .failure(let failure):
             return .failed(retryAfterSeconds: nil, cause: failure.description)
-        case nil: return .failed(retryAfterSeconds: nil, cause: "no outcome")
         }
     }
 

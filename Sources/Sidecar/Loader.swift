@@ -8,7 +8,6 @@ internal import Pricing
 internal import SQLite
 internal import SelfMetrics
 internal import Store
-internal import Synchronization
 internal import Tail
 internal import Threading
 internal import Usage
@@ -57,32 +56,32 @@ public final class Loader: Sendable {
 
     /// Takes whole lines, one event each; returns when they are durable.
     public func take(lines: [UInt8]) -> Outcome {
-        let done = WakeSignal()
-        let result = Mutex(Outcome())
         var lines = lines
-        _ = intake.read(lines: &lines, from: .jsonl, into: ledger.queue) { report, outcome in
-            var final = Outcome()
-            final.accepted = outcome.accepted
-            final.duplicates = outcome.duplicates
-            final.rejected = report.rejectedCount
-            final.rejections = report.rejections.map { rejection in
-                let field = rejection.field.isEmpty ? "" : rejection.field + " "
-                return (rejection.line, field + rejection.message)
+        return waitForAnswer { tell in
+            _ = intake.read(lines: &lines, from: .jsonl, into: ledger.queue) { report, outcome in
+                tell(Outcome(report, outcome))
             }
-            switch outcome.failure {
-            case nil: break
-            case .storeUnwritable(let message): final.failure = message
-            case .ledgerFull: final.failure = "the sum of all amounts would pass what 64 bits hold"
-            case .stopping: final.failure = "stopped"
-            }
-            let answer = final
-            result.withLock { $0 = answer }
-            done.notify()
         }
-        done.wait()
-        return result.withLock { $0 }
     }
 
     /// Commits everything and closes the store.
     public func stop() { ledger.stop() }
+}
+
+extension Loader.Outcome {
+    fileprivate init(_ report: IntakeReport, _ outcome: Receipt.Outcome) {
+        accepted = outcome.accepted
+        duplicates = outcome.duplicates
+        rejected = report.rejectedCount
+        rejections = report.rejections.map { rejection in
+            let field = rejection.field.isEmpty ? "" : rejection.field + " "
+            return (rejection.line, field + rejection.message)
+        }
+        switch outcome.failure {
+        case nil: break
+        case .storeUnwritable(let message): failure = message
+        case .ledgerFull: failure = "the sum of all amounts would pass what 64 bits hold"
+        case .stopping: failure = "stopped"
+        }
+    }
 }

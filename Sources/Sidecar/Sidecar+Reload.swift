@@ -51,17 +51,15 @@ extension Sidecar {
         let budgets = budgets
         guard budgets.definitions != definitions else { return nil }
         let now = ledger.now
-        let done = WakeSignal()
-        let isDone = Mutex(false)
-        ledger.write(afterCheckpoint: true) { database throws(SQLiteError) in
-            try budgets.redefine(definitions, in: database, now: now)
-        } completion: { isDurable in
-            budgets.redefined(isDurable: isDurable)
-            isDone.withLock { $0 = isDurable }
-            done.notify()
+        let isDone = waitForAnswer { tell in
+            ledger.write(afterCheckpoint: true) { database throws(SQLiteError) in
+                try budgets.redefine(definitions, in: database, now: now)
+            } completion: { isDurable in
+                budgets.redefined(isDurable: isDurable)
+                tell(isDurable)
+            }
         }
-        done.wait()
-        guard !isDone.withLock({ $0 }) else { return nil }
+        guard !isDone else { return nil }
         metrics.note(configIsCurrent: false, unixSeconds: 0)
         log.error("the new budgets could not be stored; the old ones stay in force")
         return "the store cannot write; nothing of the new configuration is in force"

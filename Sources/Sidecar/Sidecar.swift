@@ -18,7 +18,6 @@ internal import Pricing
 internal import SQLite
 internal import SelfMetrics
 internal import Store
-internal import Synchronization
 internal import Tail
 internal import Threading
 public import Usage
@@ -151,18 +150,16 @@ public final class Sidecar: Sendable {
     /// Takes a body of events as `POST /v1/events` would, and waits for its commit. Answers how
     /// many events were kept and why the others were not.
     public func ingest(_ body: [UInt8]) -> (accepted: Int, rejections: [String]) {
-        let done = WakeSignal()
-        let result = Mutex((accepted: 0, rejections: [String]()))
         var body = body
-        intake.read(&body, from: .demo) { report, outcome in
-            var rejections = report.rejections.map { "line \($0.line): \($0.field) \($0.message)" }
-            if let failure = outcome.failure { rejections.append("\(failure)") }
-            let final = (accepted: outcome.accepted, rejections: rejections)
-            result.withLock { $0 = final }
-            done.notify()
+        return waitForAnswer { tell in
+            intake.read(&body, from: .demo) { report, outcome in
+                var rejections = report.rejections.map {
+                    "line \($0.line): \($0.field) \($0.message)"
+                }
+                if let failure = outcome.failure { rejections.append("\(failure)") }
+                tell((accepted: outcome.accepted, rejections: rejections))
+            }
         }
-        done.wait()
-        return result.withLock { $0 }
     }
 
     /// Stops taking requests, waits for notifications under way, commits what was accepted, answers

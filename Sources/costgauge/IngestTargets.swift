@@ -1,7 +1,6 @@
 internal import HTTPClient
 internal import JSON
 internal import Sidecar
-internal import Synchronization
 internal import Threading
 
 /// A running server: the chunk is posted, and again when the server asks for patience.
@@ -20,7 +19,7 @@ struct ServerTarget: IngestTarget {
         var last = ""
         for attempt in 0..<Self.attemptsMax {
             if attempt > 0 { WakeSignal().wait(nanos: 1_000_000_000) }
-            switch send(request) {
+            switch waitForAnswer({ client.send(request, completion: $0) }) {
             case .failure(.badURL):
                 throw IngestError(description: "--url: \"\(url)\" cannot be called")
             case .failure(let failure): last = failure.description
@@ -35,17 +34,6 @@ struct ServerTarget: IngestTarget {
             }
         }
         throw IngestError(description: "\(base): \(last); gave up after \(Self.attemptsMax) tries")
-    }
-
-    private func send(_ request: HTTPClientRequest) -> HTTPClientOutcome {
-        let done = WakeSignal()
-        let result = Mutex<HTTPClientOutcome>(.failure(.stopped))
-        client.send(request) { outcome in
-            result.withLock { $0 = outcome }
-            done.notify()
-        }
-        done.wait()
-        return result.withLock { $0 }
     }
 
     private func outcome(_ body: [UInt8], of chunk: [UInt8]) -> IngestOutcome {

@@ -1,7 +1,6 @@
 internal import HTTPClient
 internal import JSON
 internal import Sidecar
-internal import Synchronization
 internal import Threading
 internal import Wire
 
@@ -22,19 +21,11 @@ enum RepriceRequest {
         let client = HTTPClient(userAgent: "costgauge/\(Version.number)")
         client.start()
         defer { client.stop() }
-        let done = WakeSignal()
-        let outcome = Mutex<HTTPClientOutcome?>(nil)
-        client.send(
-            HTTPClientRequest(
-                url: base + "/v1/prices/reprice",
-                headers: [(name: "Content-Type", value: "application/json")], body: body,
-                totalMillis: totalMillis)
-        ) { result in
-            outcome.withLock { $0 = result }
-            done.notify()
-        }
-        done.wait()
-        switch outcome.withLock({ $0 }) {
+        let request = HTTPClientRequest(
+            url: base + "/v1/prices/reprice",
+            headers: [(name: "Content-Type", value: "application/json")], body: body,
+            totalMillis: totalMillis)
+        switch waitForAnswer({ client.send(request, completion: $0) }) {
         case .success(let response):
             if arguments.isSet("json") || response.status != 200 {
                 write(response.body, to: response.status == 200 ? 1 : 2)
@@ -45,7 +36,6 @@ enum RepriceRequest {
         case .failure(let failure):
             throw UsageError(
                 description: "\(base): \(failure); name a running costgauge with --url")
-        case nil: return 1
         }
     }
 

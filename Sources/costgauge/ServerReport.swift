@@ -1,7 +1,6 @@
 internal import HTTPClient
 internal import JSON
 internal import Ledger
-internal import Synchronization
 internal import Threading
 internal import Usage
 internal import Wire
@@ -20,14 +19,7 @@ struct ServerReport: ReportSource {
             totalMillis: 60_000)
         request.connectMillis = 5000
         request.responseBytesMax = 16 << 20
-        let done = WakeSignal()
-        let result = Mutex<HTTPClientOutcome>(.failure(.stopped))
-        client.send(request) { outcome in
-            result.withLock { $0 = outcome }
-            done.notify()
-        }
-        done.wait()
-        switch result.withLock({ $0 }) {
+        switch waitForAnswer({ client.send(request, completion: $0) }) {
         case .failure(let failure):
             throw UsageError(description: "--url: \(base) cannot be asked: \(failure.description)")
         case .success(let answer):

@@ -3,7 +3,6 @@ internal import Delivery
 internal import HTTPClient
 internal import Logging
 internal import Sidecar
-internal import Synchronization
 internal import Threading
 internal import Usage
 
@@ -34,25 +33,17 @@ enum TestAlertCommand: Command {
         client.start()
         defer { client.stop() }
         let time = SystemTime()
-        let done = WakeSignal()
-        let outcome = Mutex<ReceiverTest.Outcome?>(nil)
-        ReceiverTest(
+        let test = ReceiverTest(
             receiver: receiver, transport: client, time: time,
             id: "alr_test\(time.unixNanos / 1_000_000_000)",
-            log: Logger(level: .info, format: .logfmt, time: time)
-        ).run { result in
-            outcome.withLock { $0 = result }
-            done.notify()
-        }
-        done.wait()
-        switch outcome.withLock({ $0 }) {
+            log: Logger(level: .info, format: .logfmt, time: time))
+        switch waitForAnswer({ test.run($0) }) {
         case .delivered(let status):
             printOutput("\(name) took the test notification (\(status))\n")
             return 0
         case .failed(let reason):
             printError("\(name) did not take the test notification: \(reason)\n")
             return 1
-        case nil: return 1
         }
     }
 }
