@@ -87,10 +87,11 @@ extension ExactUSD {
     /// Reads a JSON number by its digits; digits past the 26th decimal are rounded half away from
     /// zero. `shift` moves the point: -6 reads a price per million as one per unit.
     public static func read(_ text: Span<UInt8>, shift: Int = 0) -> Reading {
-        var digits = DecimalDigits()
-        guard digits.read(text) else { return .malformed }
-        guard let units = digits.scaled(by: scale + shift) else { return .outOfRange }
-        return .value(ExactUSD(units: units))
+        guard let digits = DecimalDigits(text) else { return .malformed }
+        guard let magnitude = digits.magnitude(scale: scale + shift),
+            let units = Int128(exactly: magnitude)
+        else { return .outOfRange }
+        return .value(ExactUSD(units: digits.isNegative ? -units : units))
     }
 
     public static func read(_ text: String, shift: Int = 0) -> Reading {
@@ -117,98 +118,5 @@ public struct Factor: Hashable, Sendable, BitwiseCopyable {
         var bytes: [UInt8] = []
         FixedPoint.append(parts, scale: 6, to: &bytes)
         return bytes.text
-    }
-}
-
-/// The digits of a JSON number and where its point stands.
-private struct DecimalDigits {
-    /// More digits than any price has; later ones cannot change the 26th decimal of a price below a
-    /// million dollars.
-    private static let digitsMax = 38
-    private static let exponentMax = 10_000
-
-    private var mantissa: Int128 = 0
-    private var count = 0
-    private var power = 0
-    private var isNegative = false
-
-    mutating func read(_ text: Span<UInt8>) -> Bool {
-        var at = 0
-        if at < text.count, text[at] == UInt8(ascii: "-") {
-            isNegative = true
-            at += 1
-        }
-        let start = at
-        while at < text.count, let digit = Self.digit(text[at]) {
-            append(digit, isFraction: false)
-            at += 1
-        }
-        guard at > start, at == start + 1 || text[start] != UInt8(ascii: "0") else { return false }
-        if at < text.count, text[at] == UInt8(ascii: ".") {
-            let point = at
-            at += 1
-            while at < text.count, let digit = Self.digit(text[at]) {
-                append(digit, isFraction: true)
-                at += 1
-            }
-            guard at > point + 1 else { return false }
-        }
-        if at < text.count, text[at] | 0x20 == UInt8(ascii: "e") {
-            guard readExponent(text, &at) else { return false }
-        }
-        return at == text.count
-    }
-
-    private mutating func readExponent(_ text: Span<UInt8>, _ at: inout Int) -> Bool {
-        at += 1
-        var isMinus = false
-        if at < text.count, text[at] == UInt8(ascii: "-") || text[at] == UInt8(ascii: "+") {
-            isMinus = text[at] == UInt8(ascii: "-")
-            at += 1
-        }
-        let start = at
-        var exponent = 0
-        while at < text.count, let digit = Self.digit(text[at]) {
-            exponent = min(exponent * 10 + Int(digit), Self.exponentMax)
-            at += 1
-        }
-        power += isMinus ? -exponent : exponent
-        return at > start
-    }
-
-    private mutating func append(_ digit: UInt8, isFraction: Bool) {
-        if count == Self.digitsMax {
-            if !isFraction { power += 1 }
-            return
-        }
-        mantissa = mantissa * 10 + Int128(digit)
-        if mantissa != 0 { count += 1 }
-        if isFraction { power -= 1 }
-    }
-
-    /// Nil past the range.
-    func scaled(by shift: Int) -> Int128? {
-        var value = mantissa
-        var steps = power + shift
-        if value == 0 { return 0 }
-        if steps < -(Self.digitsMax + 1) { return 0 }
-        while steps > 0 {
-            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            if overflow { return nil }
-            value = product
-            steps -= 1
-        }
-        while steps < -1 {
-            value /= 10
-            steps += 1
-        }
-        // The last division rounds: only the digit that it drops counts.
-        if steps == -1 { value = (value + 5) / 10 }
-        return isNegative ? -value : value
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        let digit = byte &- UInt8(ascii: "0")
-        return digit < 10 ? digit : nil
     }
 }
