@@ -99,15 +99,8 @@ public struct Buckets: Equatable, Sendable {
     }
 
     private mutating func fillPrompt(_ usage: ReportedUsage) {
-        var room = usage.prompt
-        var isCut = false
-        func take(_ count: UInt64) -> UInt64 {
-            let taken = min(count, room)
-            if taken < count { isCut = true }
-            room -= taken
-            return taken
-        }
-        let cached = take(usage.cached)
+        var room = Room(left: usage.prompt)
+        let cached = room.take(usage.cached)
         let cachedAudio = min(usage.cachedParts.audio, cached)
         let cachedText = min(usage.cachedParts.text, cached - cachedAudio)
         let cachedImage = min(usage.cachedParts.image, cached - cachedAudio - cachedText)
@@ -117,7 +110,7 @@ public struct Buckets: Equatable, Sendable {
 
         // Lifetimes may be reported without a sum, or with one that leaves some out.
         let lived = usage.cacheWriteHour + usage.cacheWriteHalfDay
-        let written = take(max(usage.cacheWrite, lived))
+        let written = room.take(max(usage.cacheWrite, lived))
         let halfDay = min(usage.cacheWriteHalfDay, written)
         let hour = min(usage.cacheWriteHour, written - halfDay)
         set(.cacheWriteHalfDay, halfDay)
@@ -127,42 +120,49 @@ public struct Buckets: Equatable, Sendable {
         // Modalities and cache are both parts of the prompt and may overlap unsaid; then the cache
         // has covered the difference, and nothing is wrong with the counts.
         let mayOverlap = cached > 0 || written > 0
-        let wasCut = isCut
-        set(.audioInput, take(usage.audioInput - min(usage.audioInput, cachedAudio)))
-        set(.imageInput, take(usage.imageInput - min(usage.imageInput, cachedImage)))
-        set(.videoInput, take(usage.videoInput))
-        if mayOverlap { isCut = wasCut }
+        let wasCut = room.isCut
+        set(.audioInput, room.take(usage.audioInput - min(usage.audioInput, cachedAudio)))
+        set(.imageInput, room.take(usage.imageInput - min(usage.imageInput, cachedImage)))
+        set(.videoInput, room.take(usage.videoInput))
+        if mayOverlap { room.isCut = wasCut }
 
-        if let text = usage.textInput, text > 0, !isCut {
+        if let text = usage.textInput, text > 0, !room.isCut {
             let fresh = text - min(text, cachedText)
-            if fresh > room, !mayOverlap { isCut = true }
-            if fresh < room { flags.append(.unitemisedAsText) }
+            if fresh > room.left, !mayOverlap { room.isCut = true }
+            if fresh < room.left { flags.append(.unitemisedAsText) }
         }
         // Models that bill images by their number bill no text beside them, unless it is itemised.
         let hasOnlyImages = usage.units.images > 0 && (usage.textInput ?? 0) == 0
-        set(.input, hasOnlyImages ? 0 : room)
+        set(.input, hasOnlyImages ? 0 : room.left)
         set(.citation, usage.citation)
-        if isCut { flags.append(.promptPartsClamped) }
+        if room.isCut { flags.append(.promptPartsClamped) }
     }
 
     private mutating func fillCompletion(_ usage: ReportedUsage) {
-        var room = usage.completion
-        var isCut = false
-        func take(_ count: UInt64) -> UInt64 {
-            let taken = min(count, room)
-            if taken < count { isCut = true }
-            room -= taken
-            return taken
-        }
-        set(.reasoning, take(usage.reasoning))
-        set(.audioOutput, take(usage.audioOutput))
-        set(.imageOutput, take(usage.imageOutput))
-        set(.videoOutput, take(usage.videoOutput))
-        set(.output, room)
-        if isCut { flags.append(.completionPartsClamped) }
+        var room = Room(left: usage.completion)
+        set(.reasoning, room.take(usage.reasoning))
+        set(.audioOutput, room.take(usage.audioOutput))
+        set(.imageOutput, room.take(usage.imageOutput))
+        set(.videoOutput, room.take(usage.videoOutput))
+        set(.output, room.left)
+        if room.isCut { flags.append(.completionPartsClamped) }
     }
 
     private mutating func set(_ kind: RateKind, _ count: UInt64) {
         counts[Int(kind.rawValue)] = count
+    }
+}
+
+/// What is left of a total while its parts are taken off.
+private struct Room {
+    var left: UInt64
+    /// A part was larger than what was left.
+    var isCut = false
+
+    mutating func take(_ count: UInt64) -> UInt64 {
+        let taken = min(count, left)
+        if taken < count { isCut = true }
+        left -= taken
+        return taken
     }
 }
