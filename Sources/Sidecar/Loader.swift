@@ -32,12 +32,10 @@ public final class Loader: Sendable {
         let prices = try Prices(
             settings: configuration.pricing, stored: [], names: names, time: time, log: log)
         let pricer = prices.pricer
-        // The same as a server's: each of them must see every event.
         (directory, ledger) = try Sidecar.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
-            participants: [
-                Adjustments(), budgets, UnpricedAlerts(names: names, recorder: recorder),
-            ] + Sidecar.watching(anomalies) + [recorder, TailPositions()])
+            participants: Sidecar.participants(
+                names, budgets, anomalies, recorder, TailPositions()))
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },

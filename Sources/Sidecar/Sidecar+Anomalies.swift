@@ -20,10 +20,6 @@ extension Sidecar {
             try recorder.record(events, in: database, now: now)
         }
     }
-
-    static func watching(_ engine: AnomalyEngine?) -> [any CommitParticipant] {
-        engine.map { [$0] } ?? []
-    }
 }
 
 /// Asks what is attached later; the answer until then is no.

@@ -1,5 +1,6 @@
 internal import API
 internal import Alerts
+internal import Anomalies
 internal import Budgets
 internal import Configuration
 internal import Delivery
@@ -18,6 +19,17 @@ internal import Wire
 
 // The steps of starting.
 extension Sidecar {
+    /// Who takes part in every commit, in order; each must see every event. The recorder stands
+    /// behind all that raise alerts.
+    static func participants(
+        _ names: Names, _ budgets: BudgetEngine, _ anomalies: AnomalyEngine?,
+        _ recorder: AlertRecorder, _ positions: TailPositions
+    ) -> [any CommitParticipant] {
+        let unpriced = UnpricedAlerts(names: names, recorder: recorder)
+        let watchers: [any CommitParticipant] = anomalies.map { [$0] } ?? []
+        return [Adjustments(), budgets, unpriced] + watchers + [recorder, positions]
+    }
+
     static func openLedger(
         _ configuration: Configuration, names: Names, hash: SeededHash, time: any TimeSource,
         metrics: SelfMetrics, log: Logger, participants: [any CommitParticipant]

@@ -90,9 +90,7 @@ public final class Sidecar: Sendable {
         let positions = TailPositions()
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
-            participants: [
-                Adjustments(), budgets, UnpricedAlerts(names: names, recorder: recorder),
-            ] + Self.watching(anomalies) + [recorder, positions])
+            participants: Self.participants(names, budgets, anomalies, recorder, positions))
         intake = EventIntake(
             settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
