@@ -11,14 +11,11 @@ struct LogReader {
     func read(_ bytes: Span<UInt8>, length: Int) throws(ProtobufFault) -> BodyReading {
         var reading = BodyReading()
         var fields = ProtobufReader(0..<length)
-        while let field = try fields.next(bytes) {
-            guard field.number == 1 else { continue }
-            let range = try field.message()
+        while let range = try fields.next(bytes, message: 1) {
             reading.resources.append(try traces.resource(bytes, range))
-            var parts = ProtobufReader(range)
-            while let part = try parts.next(bytes) {
-                guard part.number == 2 else { continue }
-                try readScope(bytes, try part.message(), &reading)
+            var scopes = ProtobufReader(range)
+            while let scope = try scopes.next(bytes, message: 2) {
+                try readScope(bytes, scope, &reading)
             }
         }
         return reading
@@ -30,10 +27,9 @@ struct LogReader {
         let scope = try traces.scopeName(bytes, range)
         let isClaudeCode = bytes.extracting(scope).hasPrefix("com.anthropic.claude_code")
         var fields = ProtobufReader(range)
-        while let field = try fields.next(bytes) {
-            guard field.number == 2 else { continue }
+        while let record = try fields.next(bytes, message: 2) {
             var call = Call()
-            let name = try readRecord(bytes, try field.message(), &call)
+            let name = try readRecord(bytes, record, &call)
             let isUsage =
                 bytes.extracting(name).hasSuffix("gen_ai.client.inference.operation.details")
                 || isClaudeCode && bytes.extracting(name).hasSuffix("api_request")
@@ -47,17 +43,7 @@ struct LogReader {
             }
             let mapping = GenAIMapping(
                 trustsReportedCost: traces.mapping.trustsReportedCost || isClaudeCode)
-            do throws(FactFault) {
-                let none = bytes.extracting(0..<0)
-                switch try mapping.read(&call, scope: bytes.extracting(scope), name: none, bytes) {
-                case .ignored(let reason): reading.ignore(reason)
-                case .counts:
-                    call.resource = reading.resources.count - 1
-                    reading.calls.append(call)
-                }
-            } catch {
-                reading.faults.append(("record", error.message))
-            }
+            reading.take(&call, of: "record", mapping, scope: scope, name: 0..<0, bytes)
         }
     }
 
@@ -78,9 +64,9 @@ struct LogReader {
             case 6: try call.facts.read(bytes, try field.message(), traces.table)
             case 9:
                 let trace = try field.message()
-                call.span.traceHigh = traces.word(bytes, trace, 0)
-                call.span.traceLow = traces.word(bytes, trace, 8)
-            case 10: call.span.span = traces.word(bytes, try field.message(), 0)
+                call.span.traceHigh = TraceReader.word(bytes, trace, 0)
+                call.span.traceLow = TraceReader.word(bytes, trace, 8)
+            case 10: call.span.span = TraceReader.word(bytes, try field.message(), 0)
             case 11: observed = try field.fixed64()
             case 12: name = try field.message()
             default: break

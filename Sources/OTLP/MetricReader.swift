@@ -54,15 +54,12 @@ struct MetricReader {
     func read(_ bytes: Span<UInt8>, length: Int) throws(ProtobufFault) -> Reading {
         var reading = Reading()
         var fields = ProtobufReader(0..<length)
-        while let field = try fields.next(bytes) {
-            guard field.number == 1 else { continue }
-            let range = try field.message()
+        while let range = try fields.next(bytes, message: 1) {
             reading.body.resources.append(try traces.resource(bytes, range))
             let resource = try attributesHash(bytes, range, in: 1, attributes: 1)
-            var parts = ProtobufReader(range)
-            while let part = try parts.next(bytes) {
-                guard part.number == 2 else { continue }
-                try readScope(bytes, try part.message(), resource, &reading)
+            var scopes = ProtobufReader(range)
+            while let scope = try scopes.next(bytes, message: 2) {
+                try readScope(bytes, scope, resource, &reading)
             }
         }
         return reading
@@ -73,9 +70,7 @@ struct MetricReader {
     ) throws(ProtobufFault) {
         let scope = traces.hash.narrow(bytes.extracting(try traces.scopeName(bytes, range)))
         var fields = ProtobufReader(range)
-        while let field = try fields.next(bytes) {
-            guard field.number == 2 else { continue }
-            let metric = try field.message()
+        while let metric = try fields.next(bytes, message: 2) {
             try readMetric(bytes, metric, mix(resource, scope), &reading)
         }
     }
@@ -108,20 +103,14 @@ struct MetricReader {
             mix(owner, traces.hash.narrow(bytes.extracting(name))),
             UInt64(data.field) << 8 | temporality)
         var points = ProtobufReader(data.range)
-        while let field = try points.next(bytes) {
-            guard field.number == 1 else { continue }
+        while let range = try points.next(bytes, message: 1) {
             guard temporality == 1 || temporality == 2 else {
                 reading.body.faults.append(
                     ("aggregation_temporality", "must be delta or cumulative"))
                 continue
             }
             point.facts.clear()
-            let range = try field.message()
-            let hasValue =
-                data.field == 7
-                ? try readNumber(bytes, range, &point, &reading)
-                : try readHistogram(bytes, range, isExponential: data.field == 10, &point, &reading)
-            guard hasValue else { continue }
+            guard try readPoint(bytes, range, of: data.field, &point, &reading) else { continue }
             point.series = mix(
                 series,
                 try attributesHash(bytes, range, in: nil, attributes: Self.attributes(data.field)))
@@ -151,48 +140,29 @@ struct MetricReader {
         return result
     }
 
-    private func readNumber(
-        _ bytes: Span<UInt8>, _ range: Range<Int>, _ point: inout CounterPoint,
+    /// A point of a sum (7), a histogram (9) or an exponential one (10), of which the sum counts.
+    private func readPoint(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, of data: Int, _ point: inout CounterPoint,
         _ reading: inout Reading
     ) throws(ProtobufFault) -> Bool {
+        let isSum = data == 7
+        let (attributes, flags) = (Self.attributes(data), isSum ? 8 : 10)
         var fields = ProtobufReader(range)
         var value = 0.0
-        var flags: UInt64 = 0
+        var hasNoValue = false
         (point.start, point.time) = (0, 0)
         while let field = try fields.next(bytes) {
             switch field.number {
             case 2: point.start = try field.fixed64()
             case 3: point.time = try field.fixed64()
-            case 4: value = try field.double()
-            case 6: value = Double(Int64(bitPattern: try field.fixed64()))
-            case 7: try point.facts.read(bytes, try field.message(), traces.table)
-            case 8: flags = try field.varint()
+            case 4 where isSum, 5 where !isSum: value = try field.double()
+            case 6 where isSum: value = Double(Int64(bitPattern: try field.fixed64()))
+            case attributes: try point.facts.read(bytes, try field.message(), traces.table)
+            case flags: hasNoValue = try field.varint() & 1 != 0
             default: break
             }
         }
-        return flags & 1 == 0 && set(value, &point, &reading)
-    }
-
-    private func readHistogram(
-        _ bytes: Span<UInt8>, _ range: Range<Int>, isExponential: Bool,
-        _ point: inout CounterPoint, _ reading: inout Reading
-    ) throws(ProtobufFault) -> Bool {
-        var fields = ProtobufReader(range)
-        var value = 0.0
-        var flags: UInt64 = 0
-        (point.start, point.time) = (0, 0)
-        while let field = try fields.next(bytes) {
-            switch (field.number, isExponential) {
-            case (2, _): point.start = try field.fixed64()
-            case (3, _): point.time = try field.fixed64()
-            case (5, _): value = try field.double()
-            case (9, false), (1, true):
-                try point.facts.read(bytes, try field.message(), traces.table)
-            case (10, _): flags = try field.varint()
-            default: break
-            }
-        }
-        return flags & 1 == 0 && set(value, &point, &reading)
+        return !hasNoValue && set(value, &point, &reading)
     }
 
     private func set(
@@ -221,14 +191,11 @@ struct MetricReader {
     ) throws(ProtobufFault) -> UInt64 {
         var sum: UInt64 = 0
         var fields = ProtobufReader(range)
-        while let field = try fields.next(bytes) {
-            if let parent {
-                guard field.number == parent else { continue }
-                sum &+= try attributesHash(
-                    bytes, try field.message(), in: nil, attributes: attributes)
-            } else if field.number == attributes {
-                sum &+= traces.hash.narrow(bytes.extracting(try field.message()))
-            }
+        while let message = try fields.next(bytes, message: parent ?? attributes) {
+            sum &+=
+                parent == nil
+                ? traces.hash.narrow(bytes.extracting(message))
+                : try attributesHash(bytes, message, in: nil, attributes: attributes)
         }
         return sum
     }

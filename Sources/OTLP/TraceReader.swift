@@ -17,6 +17,30 @@ struct BodyReading {
     mutating func ignore(_ reason: IgnoreReason, _ count: Int = 1) {
         ignored[reason, default: 0] += count
     }
+
+    /// Keeps the call, of the newest resource, if it counts; answers whether.
+    @discardableResult
+    mutating func take(
+        _ call: inout Call, of record: String, _ mapping: GenAIMapping, scope: Range<Int>,
+        name: Range<Int>, _ bytes: Span<UInt8>
+    ) -> Bool {
+        do throws(FactFault) {
+            let verdict = try mapping.read(
+                &call, scope: bytes.extracting(scope), name: bytes.extracting(name), bytes)
+            switch verdict {
+            case .ignored(let reason):
+                ignore(reason)
+                return false
+            case .counts:
+                call.resource = resources.count - 1
+                calls.append(call)
+                return true
+            }
+        } catch {
+            faults.append((record, error.message))
+            return false
+        }
+    }
 }
 
 struct ResourceReading {
@@ -37,14 +61,11 @@ struct TraceReader {
         var reading = BodyReading()
         var fields = ProtobufReader(0..<length)
         var call = Call()
-        while let field = try fields.next(bytes) {
-            guard field.number == 1 else { continue }
-            let range = try field.message()
+        while let range = try fields.next(bytes, message: 1) {
             reading.resources.append(try resource(bytes, range))
-            var parts = ProtobufReader(range)
-            while let part = try parts.next(bytes) {
-                guard part.number == 2 else { continue }
-                try readScope(bytes, try part.message(), &call, &reading)
+            var scopes = ProtobufReader(range)
+            while let scope = try scopes.next(bytes, message: 2) {
+                try readScope(bytes, scope, &call, &reading)
             }
         }
         return reading
@@ -56,14 +77,11 @@ struct TraceReader {
     ) throws(ProtobufFault) -> ResourceReading {
         var result = ResourceReading()
         var fields = ProtobufReader(range)
-        while let field = try fields.next(bytes) {
-            guard field.number == 1 else { continue }
-            let message = try field.message()
+        while let message = try fields.next(bytes, message: 1) {
             result.service ^= hash.narrow(bytes.extracting(message))
             var attributes = ProtobufReader(message)
-            while let attribute = try attributes.next(bytes) {
-                guard attribute.number == 1 else { continue }
-                try result.facts.read(bytes, try attribute.message(), table)
+            while let attribute = try attributes.next(bytes, message: 1) {
+                try result.facts.read(bytes, attribute, table)
             }
         }
         let name = result.facts[.serviceName]
@@ -75,12 +93,9 @@ struct TraceReader {
     func scopeName(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(ProtobufFault) -> Range<Int> {
         var fields = ProtobufReader(range)
         var name = 0..<0
-        while let field = try fields.next(bytes) {
-            guard field.number == 1 else { continue }
-            var scope = ProtobufReader(try field.message())
-            while let part = try scope.next(bytes) {
-                if part.number == 1 { name = try part.message() }
-            }
+        while let message = try fields.next(bytes, message: 1) {
+            var scope = ProtobufReader(message)
+            while let text = try scope.next(bytes, message: 1) { name = text }
         }
         return name
     }
@@ -90,26 +105,16 @@ struct TraceReader {
     ) throws(ProtobufFault) {
         let scope = try scopeName(bytes, range)
         var fields = ProtobufReader(range)
-        while let field = try fields.next(bytes) {
-            guard field.number == 2 else { continue }
+        while let span = try fields.next(bytes, message: 2) {
             call.facts.clear()
-            let name = try readSpan(bytes, try field.message(), &call)
+            let name = try readSpan(bytes, span, &call)
             reading.spans.append(
                 (call.span.key, call.parent == 0 ? 0 : call.span.key(of: call.parent)))
-            do throws(FactFault) {
-                let verdict = try mapping.read(
-                    &call, scope: bytes.extracting(scope), name: bytes.extracting(name), bytes)
-                switch verdict {
-                case .ignored(let reason): reading.ignore(reason)
-                case .counts:
-                    call.resource = reading.resources.count - 1
-                    reading.resources[call.resource].hasCalls = true
-                    if !call.span.isNone { reading.callBySpan[call.span.key] = reading.calls.count }
-                    reading.calls.append(call)
-                }
-            } catch {
-                reading.faults.append(("span", error.message))
+            guard reading.take(&call, of: "span", mapping, scope: scope, name: name, bytes) else {
+                continue
             }
+            reading.resources[call.resource].hasCalls = true
+            if !call.span.isNone { reading.callBySpan[call.span.key] = reading.calls.count - 1 }
         }
     }
 
@@ -130,10 +135,10 @@ struct TraceReader {
             switch field.number {
             case 1:
                 let trace = try field.message()
-                call.span.traceHigh = word(bytes, trace, 0)
-                call.span.traceLow = word(bytes, trace, 8)
-            case 2: call.span.span = word(bytes, try field.message(), 0)
-            case 4: call.parent = word(bytes, try field.message(), 0)
+                call.span.traceHigh = Self.word(bytes, trace, 0)
+                call.span.traceLow = Self.word(bytes, trace, 8)
+            case 2: call.span.span = Self.word(bytes, try field.message(), 0)
+            case 4: call.parent = Self.word(bytes, try field.message(), 0)
             case 5: name = try field.message()
             case 7: start = try field.fixed64()
             case 8: end = try field.fixed64()
@@ -159,7 +164,7 @@ struct TraceReader {
     }
 
     /// Eight bytes of an id, big-endian, as ids are printed; those past its end count as zero.
-    func word(_ bytes: Span<UInt8>, _ range: Range<Int>, _ offset: Int) -> UInt64 {
+    static func word(_ bytes: Span<UInt8>, _ range: Range<Int>, _ offset: Int) -> UInt64 {
         var value: UInt64 = 0
         for index in 0..<8 {
             let at = range.lowerBound + offset + index

@@ -124,6 +124,17 @@ public struct ProtobufReader: BitwiseCopyable, Sendable {
         }
     }
 
+    /// The next message of a field; all other fields are stepped over. Nil at the end.
+    @inlinable
+    public mutating func next(
+        _ bytes: Span<UInt8>, message number: Int
+    ) throws(ProtobufFault) -> Range<Int>? {
+        while let field = try next(bytes) {
+            if field.number == number { return try field.message() }
+        }
+        return nil
+    }
+
     /// A bare number: an element of a packed field. Nil at the end.
     @inlinable
     public mutating func nextPackedVarint(

@@ -56,6 +56,18 @@ private func hex(_ text: String) -> [UInt8] {
         #expect(try field.varint() == 1)
     }
 
+    @Test func `the messages of one field are found among all others`() throws {
+        let bytes = hex("0801" + "120161" + "1a0162" + "12026364" + "090000000000001440" + "1200")
+        var reader = ProtobufReader(0..<bytes.count)
+        var found: [Range<Int>] = []
+        while let range = try reader.next(bytes.span, message: 2) { found.append(range) }
+        #expect(found == [4..<5, 10..<12, 23..<23])
+        var other = ProtobufReader(0..<bytes.count)
+        #expect(throws: ProtobufFault.unexpected(field: 1, offset: 1)) {
+            try other.next(bytes.span, message: 1)
+        }
+    }
+
     @Test func `what is written reads the same, at every length of a length`() throws {
         for length in [0, 1, 127, 128, 129, 16_383, 16_384, 2_097_152] {
             var bytes: [UInt8] = [9, 9]
