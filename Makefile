@@ -31,6 +31,7 @@ bench: libraries build .build/peers/installed ## measures beside reference progr
 	gcc -O2 -D_GNU_SOURCE Tests/Benchmarks/load.c -o .build/bench/load
 	python3 Tests/Benchmarks/bench.py .build/release/costgauge .build/bench $(BENCH)
 	.build/peers/bin/python Tests/Benchmarks/otlp.py .build/release/costgauge
+	swift run -c release pricing-bench
 
 format: ## formats the sources
 	swift format -i -r Package.swift Sources Tests

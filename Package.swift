@@ -87,7 +87,7 @@ let package = Package(
         room("LiteLLM", ["Intake", "JSON", "Usage", "Wire"]),
         .target(name: "PriceData", exclude: ["prices.json"]),
         room("Pricing", ["JSON", "PriceData", "TimeZones", "Usage", "Wire"]),
-        room("PriceFiles", ["Pricing", "Usage", "Wire", "YAML"]),
+        room("PriceFiles", ["JSON", "Pricing", "SQLite", "Usage", "Wire", "YAML"]),
         room(
             "Ledger",
             [
@@ -136,7 +136,7 @@ let package = Package(
             [
                 "Access", "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Gzip",
                 "HTTPServer", "Intake", "WebPage",
-                "JSON", "Pricing",
+                "JSON", "Pricing", "Crypto", "PriceFiles",
                 "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
             ]),
 
@@ -175,6 +175,9 @@ let package = Package(
         .executableTarget(
             name: "detectors-bench", dependencies: ["Anomalies"],
             path: "Tests/Benchmarks/Detectors", swiftSettings: testing),
+        .executableTarget(
+            name: "pricing-bench", dependencies: ["Pricing", "Usage", "Wire"],
+            path: "Tests/Benchmarks/Pricing", swiftSettings: testing),
         .target(
             name: "TestSupport", dependencies: ["Usage"], path: "Tests/TestSupport",
             swiftSettings: testing),
@@ -205,7 +208,7 @@ let package = Package(
             "LiteLLM", ["Intake", "Pricing", "SelfMetrics", "Usage", "Wire"],
             exclude: ["Fixtures"]),
         test("Pricing", ["JSON", "Usage", "Wire"], exclude: ["Fixtures"]),
-        test("PriceFiles", ["Pricing", "Usage"]),
+        test("PriceFiles", ["JSON", "Pricing", "SQLite", "Usage"]),
         test(
             "Budgets",
             ["Aggregation", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage", "Wire"]),

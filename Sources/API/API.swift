@@ -73,6 +73,7 @@ public final class API: HTTPHandler {
             case .litellm:
                 try litellm.admit(exchange)
                 return .receive(bytesMax: litellm.bodies.bytesMax)
+            case .prices: return .receive(bytesMax: PricesHandler.bodyBytesMax)
             case .anomalies(.detect):
                 return .receive(bytesMax: AnomaliesHandler.detectBytesMax)
             default: return .receive(bytesMax: Self.smallBytesMax)
@@ -121,6 +122,8 @@ public final class API: HTTPHandler {
             onControl(exchange) { [self] query throws(APIError) in try budgets.budgets(query) }
         case .alerts:
             onControl(exchange) { [self] query throws(APIError) in try alerts.alerts(query) }
+        case .prices where exchange.method == .put:
+            prices.store(exchange) { [self] response in finish(exchange, response) }
         case .prices:
             onControl(exchange) { [self] query throws(APIError) in try prices.prices(query) }
         case .reprice:

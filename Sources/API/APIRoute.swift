@@ -73,7 +73,7 @@ struct APIRoute: Sendable {
             APIRoute(path: "/v1/dashboard", methods: read, action: .dashboard),
             APIRoute(path: "/v1/forecast", methods: read, action: .forecast),
             APIRoute(path: "/v1/litellm", methods: [.post], action: .litellm),
-            APIRoute(path: "/v1/prices", methods: read, action: .prices),
+            APIRoute(path: "/v1/prices", methods: read + [.put], action: .prices),
             APIRoute(path: "/v1/prices/reprice", methods: [.post], action: .reprice),
             APIRoute(path: "/v1/budgets", methods: read, action: .budgets),
             APIRoute(path: "/v1/alerts", methods: read, action: .alerts),

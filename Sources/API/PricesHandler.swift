@@ -1,6 +1,7 @@
 internal import HTTPServer
 internal import JSON
 public import Ledger
+public import PriceFiles
 public import Pricing
 internal import SQLite
 internal import Synchronization
@@ -11,12 +12,20 @@ internal import Wire
 /// What `/v1/prices` needs.
 public struct PriceServices: Sendable {
     let book: @Sendable () -> PriceBook
+    let stored: @Sendable () -> StoredPrices
+    /// Takes stored rows into force.
+    let adopt: @Sendable (StoredPrices) -> Void
     let repricing: Repricing
     /// One run at a time: two would look at the same events.
     let runs = OneRun()
 
-    public init(book: @escaping @Sendable () -> PriceBook, repricing: Repricing) {
+    public init(
+        book: @escaping @Sendable () -> PriceBook, stored: @escaping @Sendable () -> StoredPrices,
+        adopt: @escaping @Sendable (StoredPrices) -> Void, repricing: Repricing
+    ) {
         self.book = book
+        self.stored = stored
+        self.adopt = adopt
         self.repricing = repricing
     }
 }
@@ -55,7 +64,7 @@ struct PricesHandler: Sendable {
     let services: APIServices
 
     func prices(_ query: Query) throws(APIError) -> HTTPResponse {
-        try query.allow(["provider", "model", "limit", "cursor"])
+        try query.allow(["provider", "model", "list", "limit", "cursor"])
         let limit = try query.limit()
         let book = services.prices.book()
         var start = 0
@@ -64,20 +73,24 @@ struct PricesHandler: Sendable {
             start = index
         }
         let provider = query.text("provider").map { PriceRow.canonicalProvider($0) }
+        let list = query.text("list")
         let model = query.text("model").map { $0.lowercased() }
         var found: [Int] = []
         for index in book.rows.indices.dropFirst(start) where found.count < limit {
             let row = book.rows[index]
             guard provider.map({ row.provider == $0 }) ?? true,
+                list.map({ book.origins[row.origin].name == $0 }) ?? true,
                 model.map({ row.model.lowercased() == $0 || row.key.lowercased() == $0 }) ?? true
             else { continue }
             found.append(index)
         }
-        return .page("prices", found, limit: limit) { index, bytes in
+        var response = HTTPResponse.page("prices", found, limit: limit) { index, bytes in
             Self.append(book.rows[index], of: book, to: &bytes)
         } cursor: {
             "\($0 + 1)"
         }
+        response.headers.append((name: "ETag", value: Self.tag(services.prices.stored())))
+        return response
     }
 
     private static func append(_ row: PriceRow, of book: PriceBook, to bytes: inout [UInt8]) {

@@ -29,12 +29,12 @@ struct SourceText: BitwiseCopyable {
 
 /// The dimensions that are interned, in the order in which `DecodedEvent` keeps their texts.
 enum NamedDimension: Int, CaseIterable {
-    case tenant, user, feature, agent, operation, provider, model, tags, resource
+    case tenant, user, feature, agent, operation, provider, model, tags, resource, region
 
     /// Values are few enough to count on a place among the names.
     var isCommon: Bool {
         switch self {
-        case .tenant, .operation, .provider, .model: true
+        case .tenant, .operation, .provider, .model, .region: true
         case .user, .feature, .agent, .tags, .resource: false
         }
     }
@@ -43,9 +43,12 @@ enum NamedDimension: Int, CaseIterable {
 /// An event before its names are looked up: decoding needs no lock, interning takes one per chunk.
 struct DecodedEvent: BitwiseCopyable {
     var event = CostEvent()
-    var texts = InlineArray<9, SourceText>(repeating: .none)
+    var texts = InlineArray<10, SourceText>(repeating: .none)
     /// One bit per `EventField` that has occurred.
     var seen: UInt64 = 0
+    /// Where it begins in the body, and its place among the events there.
+    var offset: UInt32 = 0
+    var index: UInt32 = 0
 
     func has(_ field: EventField) -> Bool { seen & (1 << UInt64(field.rawValue)) != 0 }
 }

@@ -106,7 +106,7 @@ extension EventDecoder {
         into decoded: inout DecodedEvent, _ rows: inout EventRows
     ) throws(EventFault) {
         switch field {
-        case .tenant, .user, .feature, .agent, .operation, .provider, .model, .resource:
+        case .tenant, .user, .feature, .agent, .operation, .provider, .model, .resource, .region:
             decoded.texts[Self.dimension(field).rawValue] = try name(field, document, token, &rows)
         case .id: decoded.event.id = try text(field, document, token, &rows)
         case .conversation: decoded.event.conversation = try text(field, document, token, &rows)
@@ -161,6 +161,7 @@ extension EventDecoder {
         case .operation: .operation
         case .provider: .provider
         case .model: .model
+        case .region: .region
         default: .resource
         }
     }

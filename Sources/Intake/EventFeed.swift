@@ -70,6 +70,7 @@ public struct EventFeed {
     public mutating func add(_ draft: EventDraft) {
         session.beginEvent()
         var event = DecodedEvent()
+        event.index = session.currentIndex
         event.event = draft.event
         event.event.isObserved = true
         let names: [(NamedDimension, TextRef)] = [
@@ -87,7 +88,7 @@ public struct EventFeed {
         } catch {
             refuse(error)
         }
-        if session.needsRoom(decoded.count) { session.take(&decoded, NoBody()) }
+        if session.needsRoom(decoded.count) { session.take(&decoded, NoBody(), [UInt8]().span) }
     }
 
     /// An event that could not even become a draft.
@@ -106,7 +107,7 @@ public struct EventFeed {
     }
 
     mutating func finish() {
-        session.take(&decoded, NoBody())
+        session.take(&decoded, NoBody(), [UInt8]().span)
         session.finish(unknownFields: [])
     }
 }

@@ -7,7 +7,7 @@ enum EventField: UInt8, CaseIterable {
     case inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens
     case audioInputTokens, audioOutputTokens, textInputChars, textOutputChars
     case costUSD, durationMillis, usageComplete, seconds, vcpu, gib
-    case serviceTier, cacheWriteHourTokens, webSearches
+    case serviceTier, cacheWriteHourTokens, webSearches, region
 
     var name: String {
         switch self {

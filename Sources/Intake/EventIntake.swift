@@ -7,9 +7,12 @@ public import Wire
 public struct IntakeSettings: Equatable, Sendable {
     /// Stands in for a missing tenant; empty: a tenant is required.
     public var defaultTenant: String
+    /// Events for which there is no price are not taken.
+    public var refusesUnpriced: Bool
 
-    public init(defaultTenant: String) {
+    public init(defaultTenant: String, refusesUnpriced: Bool = false) {
         self.defaultTenant = defaultTenant
+        self.refusesUnpriced = refusesUnpriced
     }
 }
 
@@ -131,7 +134,8 @@ extension EventIntake {
     private func session(
         _ receipt: Receipt, into sink: any BatchSink, isLines: Bool, tenant owner: String? = nil
     ) -> ReadSession {
-        let tenant = Array((owner ?? settings.withLock { $0.defaultTenant }).utf8)
+        let settings = settings.withLock { $0 }
+        let tenant = Array((owner ?? settings.defaultTenant).utf8)
         // An empty name interns as 0: no default.
         let defaultTenant = names.withTable { table in
             DefaultTenant(id: table.intern(tenant.span), hash: table.hash(of: tenant.span))
@@ -140,6 +144,7 @@ extension EventIntake {
             names: names, hash: hash, sink: sink, price: price, receipt: receipt,
             now: time.unixNanos, defaultTenant: defaultTenant, isLines: isLines)
         session.owner = owner == nil ? nil : tenant
+        session.refusesUnpriced = settings.refusesUnpriced
         return session
     }
 

@@ -153,7 +153,7 @@ struct EventReader: ~Copyable {
         _ session: inout ReadSession
     ) -> TextFault? {
         decoded.removeAll(keepingCapacity: true)
-        defer { session.take(&decoded, document) }
+        defer { session.take(&decoded, document, body) }
         var token = 0
         let isArray = document.kind(0) == UInt8(ascii: "[") && !session.isLines
         if isArray {
@@ -161,7 +161,7 @@ struct EventReader: ~Copyable {
             if document.kind(1) == UInt8(ascii: "]") { return trailing(document, 2, range) }
         }
         while isArray || token < document.tokenCount {
-            if session.needsRoom(decoded.count) { session.take(&decoded, document) }
+            if session.needsRoom(decoded.count) { session.take(&decoded, document, body) }
             if session.isFull { return nil }
             let start = token
             if let fault = readEvent(document, body, range, &token, &decoder, &decoded, &session) {
@@ -204,6 +204,8 @@ struct EventReader: ~Copyable {
         let start = token
         session.beginEvent()
         var event = DecodedEvent()
+        event.offset = UInt32(truncatingIfNeeded: range.lowerBound &+ document.offset(token))
+        event.index = session.currentIndex
         let textMark = session.rows.text.count
         do throws(EventFault) {
             guard document.kind(token) == UInt8(ascii: "{") else {

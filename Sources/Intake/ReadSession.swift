@@ -20,6 +20,8 @@ struct ReadSession {
     /// One event a line, as files have them: no arrays, nothing over several lines.
     let isLines: Bool
 
+    /// Events without a price are not taken.
+    var refusesUnpriced = false
     /// The only tenant whose events are taken; nil: any.
     var owner: [UInt8]?
 
@@ -32,9 +34,9 @@ struct ReadSession {
     private(set) var report = IntakeReport()
     /// Events begun so far; the current one has the number before it.
     private var begun = 0
-    /// Newlines are counted up to here, lazily: only rejections need lines.
-    private var countedTo = 0
-    private var line = 1
+    private var lines = LineCounter()
+    /// A second one: events without a price are found after a whole chunk was decoded.
+    var pricedLines = LineCounter()
 
     init(
         names: Names, hash: SeededHash, sink: any BatchSink, price: @escaping PriceEvents,
@@ -60,6 +62,9 @@ struct ReadSession {
     }
 
     mutating func beginEvent() { begun += 1 }
+
+    /// Of the event that was begun last, from 0.
+    var currentIndex: UInt32 { UInt32(truncatingIfNeeded: begun &- 1) }
 
     /// The event's text is broken; whoever reports it counts it again.
     mutating func retractEvent() { begun -= 1 }
@@ -176,14 +181,15 @@ extension ReadSession {
     /// Interns the names of decoded events and appends them to the batch, which goes to the sink
     /// when full.
     mutating func take<Body: BodyText & ~Copyable>(
-        _ decoded: inout [DecodedEvent], _ document: borrowing Body
+        _ decoded: inout [DecodedEvent], _ document: borrowing Body, _ body: Span<UInt8>
     ) {
         guard !decoded.isEmpty else { return }
         intern(&decoded, document)
         let start = rows.events.count
         for event in decoded { rows.events.append(event.event) }
-        decoded.removeAll(keepingCapacity: true)
         price(&rows, start..<rows.events.count)
+        if refusesUnpriced { refuseUnpriced(decoded, from: start, body) }
+        decoded.removeAll(keepingCapacity: true)
         report.read += rows.events.count - start
         if rows.events.count >= EventBatch.capacity {
             submit()
@@ -228,6 +234,7 @@ extension ReadSession {
                 decoded[index].event.model = name(.model)
                 decoded[index].event.tags = name(.tags)
                 decoded[index].event.resource = name(.resource)
+                decoded[index].event.region = name(.region)
                 if !decoded[index].event.request.isEmpty {
                     let request = text.span.extracting(decoded[index].event.request.range)
                     let provider = texts[NamedDimension.provider.rawValue]
@@ -287,9 +294,10 @@ extension ReadSession {
         for index in decoded.indices {
             let texts = folded.isEmpty ? nil : folded[index]
             guard EventDetail.isNeeded(decoded[index].event) || texts != nil else { continue }
-            let resource = names.text(decoded[index].event.resource)
+            let event = decoded[index].event
             decoded[index].event.detail = EventDetail.write(
-                decoded[index].event, resource: resource, folded: texts ?? [], to: &rows)
+                event, resource: names.text(event.resource), region: names.text(event.region),
+                folded: texts ?? [], to: &rows)
         }
     }
 
@@ -306,6 +314,7 @@ extension ReadSession {
     /// The body has been read: its last batch goes to the sink, whoever else has events in it.
     mutating func finish(unknownFields: [String]) {
         report.unknownFields = unknownFields
+        if refusesUnpriced { report.rejections.sort { $0.index < $1.index } }
         submit()
     }
 }
@@ -317,7 +326,7 @@ extension ReadSession {
         report.textFaults += 1
         add(
             Rejection(
-                line: lineNumber(of: fault.offset, body), index: begun - 1, field: "",
+                line: lines.number(at: fault.offset, in: body), index: begun - 1, field: "",
                 reason: .malformed, message: "not valid JSON: \(fault.message)",
                 offset: fault.offset))
     }
@@ -328,27 +337,15 @@ extension ReadSession {
     ) {
         add(
             Rejection(
-                line: lineNumber(of: offset, body), index: begun - 1, field: field,
+                line: lines.number(at: offset, in: body), index: begun - 1, field: field,
                 reason: reason, message: message, offset: field.isEmpty ? offset : nil))
     }
 
-    private mutating func add(_ rejection: Rejection) {
+    mutating func add(_ rejection: Rejection) {
         report.rejectedCount += 1
         report.reasons[rejection.reason, default: 0] += 1
         if report.rejections.count < IntakeReport.rejectionsMax {
             report.rejections.append(rejection)
         }
-    }
-
-    private mutating func lineNumber(of offset: Int, _ body: Span<UInt8>) -> Int {
-        if offset < countedTo {
-            countedTo = 0
-            line = 1
-        }
-        while countedTo < min(offset, body.count) {
-            if body[countedTo] == UInt8(ascii: "\n") { line += 1 }
-            countedTo += 1
-        }
-        return line
     }
 }

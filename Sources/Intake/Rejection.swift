@@ -6,6 +6,8 @@ public enum RejectReason: String, CaseIterable, Sendable {
     case tooLong = "too_long", unknownValue = "unknown_value", inconsistent, repeated
     case future = "future_timestamp", tooMany = "too_many"
     case foreignTenant = "foreign_tenant"
+    /// No price is known, and the configuration asks to refuse such events.
+    case unpriced
 }
 
 /// One event or line that was not taken.

@@ -29,12 +29,7 @@ public enum PriceCatalogue {
         read: (_ path: String) -> Content
     ) -> Loaded {
         typealias Part = (origin: PriceBook.Origin, rows: [PriceRow])
-        var parts: [Part] = [
-            (
-                PriceBook.Origin(name: BuiltInPrices.name, timestamp: BuiltInPrices.timestamp),
-                BuiltInPrices.list().rows
-            )
-        ]
+        var parts: [Part] = [BuiltInPrices.part()]
         var faults: [PriceFault] = []
         var dated: [DatedRows.Entry] = []
         for path in settings.files {
@@ -47,7 +42,9 @@ public enum PriceCatalogue {
             parts.append((PriceBook.Origin(name: path, timestamp: now), list.rows))
         }
         faults += DatedRows.overlaps(dated)
-        if !stored.isEmpty { parts.append((PriceBook.Origin(name: "api", timestamp: now), stored)) }
+        if !stored.isEmpty {
+            parts.append((PriceBook.Origin(name: PriceBook.storedName, timestamp: now), stored))
+        }
         if !settings.resources.isEmpty {
             parts.append(
                 (

@@ -27,6 +27,8 @@ public enum PriceFields {
         public var row: PriceRow?
         public var problems: [Problem] = []
         public var isWithdrawn = false
+        /// Unix seconds.
+        public var validFrom = Int64.min
     }
 
     private static let perMillion: [(name: String, kind: RateKind)] = [
@@ -101,6 +103,7 @@ public enum PriceFields {
         if !text("mode").isEmpty { row.mode = text("mode") }
         reading.isWithdrawn = readWithdrawn(text("withdrawn"), &reading)
         readDates(from: text("valid_from"), to: text("valid_to"), &row, &reading)
+        reading.validFrom = row.validFrom
         readThreshold(text("tier_above_prompt_tokens"), fields, &row, &reading)
         readOthers(text, &row, &reading)
         if row.rates.isEmpty, row.searchMedium == nil, !reading.isWithdrawn,

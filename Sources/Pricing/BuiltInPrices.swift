@@ -12,7 +12,12 @@ public enum BuiltInPrices {
         return LiteLLMFile.read(unsafe Array(bytes), name: name)
     }
 
+    /// The list as a part of a book.
+    public static func part() -> (origin: PriceBook.Origin, rows: [PriceRow]) {
+        (PriceBook.Origin(name: name, timestamp: timestamp), list().rows)
+    }
+
     public static func book() -> PriceBook {
-        PriceBook(lists: [(PriceBook.Origin(name: name, timestamp: timestamp), list().rows)])
+        PriceBook(lists: [part()])
     }
 }

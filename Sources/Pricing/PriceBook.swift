@@ -56,6 +56,21 @@ public struct PriceBook: Sendable {
             uniquingKeysWith: { $1 })
     }
 
+    /// The same lists with other rows stored through the API.
+    public func replacing(stored rows: [PriceRow], timestamp: Int64) -> PriceBook {
+        var lists: [(origin: Origin, rows: [PriceRow])] = []
+        for (index, origin) in origins.enumerated() where origin.name != Self.storedName {
+            lists.append((origin, self.rows.filter { $0.origin == index }))
+        }
+        if !rows.isEmpty {
+            lists.append((Origin(name: Self.storedName, timestamp: timestamp), rows))
+        }
+        return PriceBook(lists: lists, aliases: aliases)
+    }
+
+    /// The list of rows that were stored through the API.
+    public static let storedName = "api"
+
     /// Distinct names of models.
     public var modelCount: Int { byKey.count }
     /// When the newest facts were gathered.

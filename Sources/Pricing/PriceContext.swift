@@ -16,6 +16,13 @@ public struct PriceContext: Equatable, Sendable {
 
     public init() {}
 
+    /// An event names one place; what it means depends on the provider.
+    public mutating func setRegion(_ name: String) {
+        residency = name
+        location = name
+        geo = name
+    }
+
     /// The served tier counts when it names a priced one or says plainly that it was the standard
     /// one; otherwise the tier that was asked for.
     public static func tier(requested: String, served: String) -> ServiceTier {

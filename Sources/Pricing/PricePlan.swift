@@ -33,13 +33,15 @@ struct PlanKey: BitwiseCopyable, Equatable {
     var provider: NameID
     var model: NameID
     var tenant: NameID
+    var region: NameID = 0
 
     static let free = PlanKey(provider: .max, model: .max, tenant: .max)
 
     @inline(__always)
     var hash: Int {
         let word = UInt64(provider) << 32 | UInt64(model)
-        let mixed = (word ^ UInt64(tenant) &* 0xd6e8_feb8_6659_fd93) &* 0x9e37_79b9_7f4a_7c15
+        let rest = UInt64(region) << 32 | UInt64(tenant)
+        let mixed = (word ^ rest &* 0xd6e8_feb8_6659_fd93) &* 0x9e37_79b9_7f4a_7c15
         return Int(truncatingIfNeeded: mixed >> 32)
     }
 }

@@ -60,7 +60,7 @@ public final class Pricer: Sendable {
         let isCompute = event.isCompute
         let key = PlanKey(
             provider: event.provider, model: isCompute ? event.resource : event.model,
-            tenant: state.looksAtTenants ? event.tenant : 0)
+            tenant: state.looksAtTenants ? event.tenant : 0, region: event.region)
         let tier = event.serviceTier
         let index =
             state.cache.find(key, event.timestamp, event.tokens.input, tier)
@@ -113,7 +113,7 @@ public final class Pricer: Sendable {
                 plan.index = Int32(row)
                 plan.provider = names.intern(state.book.rows[row].provider)
             }
-        } else if let found = find(provider, names.text(event.model), seconds, state) {
+        } else if let found = find(provider, event, seconds, names, state) {
             let row = state.book.rows[found.row]
             if let offPeak = row.offPeak {
                 span = span.clamped(to: offPeak.steadySpan(around: seconds))
@@ -124,6 +124,7 @@ public final class Pricer: Sendable {
                 var context = PriceContext()
                 context.time = seconds
                 context.tier = event.serviceTier
+                context.setRegion(names.text(event.region))
                 let discount = state.policy.discount(
                     provider: row.provider, model: names.text(event.model),
                     tenant: names.text(event.tenant))
@@ -143,9 +144,12 @@ public final class Pricer: Sendable {
 
     /// The row of a model, or with the policy to estimate that of its dearest sibling.
     private static func find(
-        _ provider: String, _ model: String, _ seconds: Int64, _ state: State
+        _ provider: String, _ event: CostEvent, _ seconds: Int64, _ names: Names, _ state: State
     ) -> (row: Int, isGuess: Bool)? {
-        if let found = state.book.find(provider: provider, model: model, at: seconds) {
+        let model = names.text(event.model)
+        if let found = state.book.find(
+            provider: provider, model: model, region: names.text(event.region), at: seconds)
+        {
             return (found.row, false)
         }
         guard state.policy.unknown == .estimate else { return nil }

@@ -7,6 +7,8 @@ public struct PricingPolicy: Equatable, Sendable {
         case alert
         /// Take the dearest model that the provider is known to sell, and mark the amount.
         case estimate
+        /// Refuse the event with the reason `unpriced`.
+        case reject
     }
 
     public enum Profile: String, CaseIterable, Sendable {

@@ -44,7 +44,8 @@ struct RateResolver {
     }
 
     static func band(of row: PriceRow, _ prompt: UInt64) -> PriceRow.Band? {
-        guard prompt > 0, !row.bands.isEmpty else { return nil }
+        // An answer whose prompt nobody counted takes the first.
+        if prompt == 0 { return row.bands.first }
         return row.bands.first { prompt > $0.above && prompt <= $0.upTo } ?? row.bands.last
     }
 

@@ -30,14 +30,15 @@ public final class Loader: Sendable {
         let budgets = Sidecar.budgets(configuration, names, time, recorder, log)
         let anomalies = Sidecar.anomalies(configuration, names, time, recorder, Question())
         let prices = try Prices(
-            settings: configuration.pricing, stored: [], names: names, time: time, log: log)
+            settings: configuration.pricing, names: names, time: time, log: log)
         let pricer = prices.pricer
         (directory, ledger) = try Sidecar.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: Sidecar.participants(
                 names, budgets, anomalies, recorder, TailPositions()))
+        try prices.restore(from: directory.databasePath)
         intake = EventIntake(
-            settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
+            settings: configuration.intake, names: names,
             hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
             metrics: metrics)
         ledger.start()

@@ -1,10 +1,12 @@
 internal import API
 internal import Configuration
 internal import Glibc
+internal import Intake
 internal import Ledger
 internal import Logging
 public import PriceFiles
 internal import Pricing
+internal import SQLite
 internal import Synchronization
 internal import Usage
 internal import Wire
@@ -15,7 +17,7 @@ final class Prices: Sendable {
         var settings: PricingSettings
         var isCurrent = true
         /// Rows that were stored through the API.
-        var stored: [PriceRow]
+        var stored = StoredPrices()
     }
 
     let pricer: Pricer
@@ -24,18 +26,17 @@ final class Prices: Sendable {
     private let log: Logger
 
     init(
-        settings: PricingSettings, stored: [PriceRow], names: Names, time: any TimeSource,
-        log: Logger
+        settings: PricingSettings, names: Names, time: any TimeSource, log: Logger
     ) throws(SidecarError) {
         self.time = time
         self.log = log
-        let loaded = Self.load(settings, stored, time)
+        let loaded = Self.load(settings, [], time)
         if let fault = Self.refusal(of: loaded, settings) {
             throw SidecarError(description: fault)
         }
         for fault in loaded.faults { log.warn("a doubtful price", ("price", fault.description)) }
         pricer = Pricer(book: loaded.book, policy: settings.policy, names: names)
-        state = Mutex(State(settings: settings, stored: stored))
+        state = Mutex(State(settings: settings))
     }
 
     /// False once a reload has failed, until one succeeds.
@@ -44,19 +45,48 @@ final class Prices: Sendable {
     /// Takes the lists of `settings` into force, or keeps those that are and answers why.
     func reload(_ settings: PricingSettings) -> String? {
         let stored = state.withLock { $0.stored }
-        let loaded = Self.load(settings, stored, time)
+        let loaded = Self.load(settings, stored.rows, time)
         if let fault = Self.refusal(of: loaded, settings) {
             state.withLock { $0.isCurrent = false }
             log.error("the prices were not read again; the last good ones stay", ("fault", fault))
             return fault
         }
         for fault in loaded.faults { log.warn("a doubtful price", ("price", fault.description)) }
-        pricer.replace(book: loaded.book, policy: settings.policy)
-        state.withLock {
-            $0.settings = settings
-            $0.isCurrent = true
+        state.withLock { state in
+            state.settings = settings
+            state.isCurrent = true
+            // Somebody may have stored others meanwhile.
+            let book =
+                state.stored == stored
+                ? loaded.book
+                : loaded.book.replacing(
+                    stored: state.stored.rows, timestamp: time.unixNanos / 1_000_000_000)
+            pricer.replace(book: book, policy: settings.policy)
         }
         return nil
+    }
+
+    /// The rows that came through the API, as the store has them.
+    var stored: StoredPrices { state.withLock { $0.stored } }
+
+    /// Reads the rows that came through the API back.
+    func restore(from path: String) throws(SidecarError) {
+        do throws(SQLiteError) {
+            let database = try Database(path: path, mode: .readOnly)
+            let (stored, unreadable) = try StoredPricesTable.read(from: database)
+            for key in unreadable { log.warn("a stored price cannot be read", ("model", key)) }
+            if !stored.prices.isEmpty { adopt(stored) }
+        } catch { throw SidecarError(description: "\(path): \(error.description)") }
+    }
+
+    /// Takes other stored rows into force beside the files as they were last read.
+    func adopt(_ stored: StoredPrices) {
+        state.withLock { state in
+            state.stored = stored
+            let book = pricer.book.replacing(
+                stored: stored.rows, timestamp: time.unixNanos / 1_000_000_000)
+            pricer.replace(book: book, policy: state.settings.policy)
+        }
     }
 
     private static func load(
@@ -71,6 +101,13 @@ final class Prices: Sendable {
     static func refusal(of loaded: PriceCatalogue.Loaded, _ settings: PricingSettings) -> String? {
         guard !settings.isLenient, !loaded.errors.isEmpty else { return nil }
         return loaded.errors.map(\.description).joined(separator: "\n")
+    }
+}
+
+extension Configuration {
+    var intake: IntakeSettings {
+        IntakeSettings(
+            defaultTenant: defaultTenant, refusesUnpriced: pricing.policy.unknown == .reject)
     }
 }
 
@@ -95,10 +132,11 @@ public enum PriceFileReader {
 extension Sidecar {
     /// What `/v1/prices` works with.
     static func priceServices(
-        _ pricer: Pricer, _ names: Names, _ hash: SeededHash, _ ledger: Ledger
+        _ prices: Prices, _ names: Names, _ hash: SeededHash, _ ledger: Ledger
     ) -> PriceServices {
-        PriceServices(
-            book: { pricer.book },
+        let pricer = prices.pricer
+        return PriceServices(
+            book: { pricer.book }, stored: { prices.stored }, adopt: { prices.adopt($0) },
             repricing: Repricing(names: names, hash: hash, ledger: ledger) {
                 pricer.price(&$0, $1)
             })

@@ -2,6 +2,7 @@ internal import Alerts
 internal import Anomalies
 internal import Budgets
 internal import Ledger
+internal import PriceFiles
 public import Store
 internal import Tail
 
@@ -12,5 +13,6 @@ extension Schema {
         AdmissionSchema.version4, TailSchema.tables,
         AnomalySchema.version4,
         Adjustments.tables,
+        StoredPricesTable.tables,
     ])
 }

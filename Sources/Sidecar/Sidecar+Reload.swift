@@ -36,7 +36,7 @@ extension Sidecar {
         recorder.configure(new.alerts.router)
         deliverer.configure(new.alerts.receivers)
         log.configure(level: new.logLevel, format: new.logFormat)
-        intake.configure(IntakeSettings(defaultTenant: new.defaultTenant))
+        intake.configure(new.intake)
         otlp.configure(new.otlpReceiver.settings)
         for key in Self.keysThatNeedRestart(started, new) {
             log.warn("a changed key takes effect at the next start", ("key", key))

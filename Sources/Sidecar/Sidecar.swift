@@ -85,16 +85,16 @@ public final class Sidecar: Sendable {
         let hasCaughtUp = Question()
         anomalies = Self.anomalies(configuration, names, time, recorder, hasCaughtUp)
         prices = try Prices(
-            settings: configuration.pricing, stored: [], names: names, time: time, log: log)
+            settings: configuration.pricing, names: names, time: time, log: log)
         let pricer = prices.pricer
         let positions = TailPositions()
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: Self.participants(names, budgets, anomalies, recorder, positions))
+        try prices.restore(from: directory.databasePath)
         intake = EventIntake(
-            settings: IntakeSettings(defaultTenant: configuration.defaultTenant), names: names,
-            hash: hash, time: ledger.time, sink: ledger.queue, price: { pricer.price(&$0, $1) },
-            metrics: metrics)
+            settings: configuration.intake, names: names, hash: hash, time: ledger.time,
+            sink: ledger.queue, price: { pricer.price(&$0, $1) }, metrics: metrics)
         otlp = Self.otlp(configuration, intake, pricer, hash, metrics, time)
         tail = Self.tail(
             configuration, positions, intake: intake, ledger: ledger, metrics: metrics, log: log)
@@ -125,7 +125,7 @@ public final class Sidecar: Sendable {
             names: names, price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() },
-            prices: Self.priceServices(pricer, names, hash, ledger))
+            prices: Self.priceServices(prices, names, hash, ledger))
         (server, metricsServer, otlpServer) = try Self.up(
             configuration, services, ledger, control, client, log)
         base.setDefault("http://\(server.address)")

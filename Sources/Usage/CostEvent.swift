@@ -108,6 +108,8 @@ public struct CostEvent: BitwiseCopyable, Sendable {
     public var textInputChars: UInt32 = 0
     public var textOutputChars: UInt32 = 0
     public var durationMillis: UInt32 = 0
+    /// Where the call was served, when that has a price: `eu`, `europe-west4`.
+    public var region: NameID = 0
 
     /// Nano-dollars, or `noCost`.
     public var cost = CostEvent.noCost

@@ -9,13 +9,14 @@ public enum EventDetail {
             || event.gibMilli != 0 || event.tokens.audioInput != 0 || event.tokens.audioOutput != 0
             || event.textInputChars != 0 || event.textOutputChars != 0
             || event.cacheWriteHour != 0 || event.webSearches != 0
-            || !event.reservation.isEmpty
+            || event.region != 0 || !event.reservation.isEmpty
     }
 
     /// Appends the JSON of what `event` has beyond the columns; `.none` when that is nothing.
     /// `folded` are values that found no room among the names.
     public static func write(
-        _ event: CostEvent, resource: String, folded: [(key: String, text: String)] = [],
+        _ event: CostEvent, resource: String, region: String = "",
+        folded: [(key: String, text: String)] = [],
         to rows: inout EventRows
     ) -> TextRef {
         var json: [UInt8] = []
@@ -39,6 +40,7 @@ public enum EventDetail {
         add("vcpu", number: Int64(event.vcpuMilli), scale: 3)
         add("gib", number: Int64(event.gibMilli), scale: 3)
         if event.resource != 0 { add("resource") { $0.appendJSONString(resource) } }
+        if event.region != 0 { add("region") { $0.appendJSONString(region) } }
         if !event.reservation.isEmpty {
             let reservation = rows.string(event.reservation)
             add("reservation") { $0.appendJSONString(reservation) }
@@ -80,6 +82,7 @@ public enum EventDetail {
         event.vcpuMilli = UInt32(clamping: number("vcpu", scale: 3))
         event.gibMilli = UInt32(clamping: number("gib", scale: 3))
         if let resource = json["resource"]?.string { event.resource = intern(resource) }
+        if let region = json["region"]?.string { event.region = intern(region) }
         if let reservation = json["reservation"]?.string {
             event.reservation = rows.append(Array(reservation.utf8).span)
         }

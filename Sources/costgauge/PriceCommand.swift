@@ -1,4 +1,5 @@
 internal import JSON
+internal import PriceFiles
 internal import Pricing
 internal import Usage
 internal import Wire
@@ -19,7 +20,8 @@ enum PriceCommand: Command {
             Flag("cases", "FILE", "prices a JSONL file of cases, one JSON answer a line"),
             Flag(
                 "pricing.file", "FILE",
-                "a LiteLLM price file that takes the place of the built-in list"),
+                "a LiteLLM price file (.json) in place of the built-in list, or one of ours (.yaml) over it"
+            ),
             Flag(switch: "pricing.lenient", "leaves out prices with a fault instead of stopping"),
             Flag(switch: "json", "one JSON object instead of text"),
             Flag(switch: "reprice", "has a running costgauge price its stored events again"),
@@ -107,9 +109,7 @@ enum PriceCommand: Command {
         }
         if let tier = arguments["service-tier"] { call.context.tier = ServiceTier(spelling: tier) }
         if let region = arguments["region"] {
-            call.context.residency = region
-            call.context.location = region
-            call.context.geo = region
+            call.context.setRegion(region)
             call.region = region
         }
         if let text = arguments["audio-seconds"] {
@@ -120,14 +120,17 @@ enum PriceCommand: Command {
         }
     }
 
-    /// The built-in list, or the file that takes its place.
+    /// The built-in list, the file that takes its place, or the built-in list and a file over it.
     private static func book(_ arguments: Arguments) throws -> PriceBook {
         guard let file = arguments["pricing.file"] else { return BuiltInPrices.book() }
         let bytes: [UInt8]
         do throws(FileError) { bytes = try readFile(file, bytesMax: 64 << 20) } catch {
             throw UsageError(description: "\(file): cannot read it: \(error.cause)")
         }
-        let list = LiteLLMFile.read(bytes, name: file)
+        let isOurs = file.hasSuffix(".yaml") || file.hasSuffix(".yml")
+        let list =
+            isOurs
+            ? YAMLPriceFile.read(bytes, name: file) : LiteLLMFile.read(bytes, name: file)
         for fault in list.faults.prefix(100) {
             printError("\(fault.isWarning ? "warning" : "fault"): \(fault.description)\n")
         }
@@ -138,7 +141,9 @@ enum PriceCommand: Command {
             )
         }
         let now = SystemTime().unixNanos / 1_000_000_000
-        return PriceBook(lists: [(PriceBook.Origin(name: file, timestamp: now), list.rows)])
+        var lists = [(origin: PriceBook.Origin(name: file, timestamp: now), rows: list.rows)]
+        if isOurs { lists.insert(BuiltInPrices.part(), at: 0) }
+        return PriceBook(lists: lists)
     }
 
     private static func priceCases(_ file: String, _ book: PriceBook) throws -> Int32 {

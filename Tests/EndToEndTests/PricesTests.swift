@@ -114,4 +114,120 @@ import Testing
         #expect(try sum(estimate.metrics(), "costgauge_cost_usd_total") > 0)
         estimate.stop()
     }
+
+    @Test func `P5 a stored price holds from its day, survives a crash, and can be withdrawn`()
+        throws
+    {
+        try write(row("known", "2"))
+        var server = try start()
+        var client = try server.client()
+        func put(_ body: String, _ headers: [String: String] = [:]) throws -> TestHTTPClient.Answer
+        {
+            try client.request("PUT", "/v1/prices", headers: headers, body: Array(body.utf8))
+        }
+        let first =
+            #"{"provider":"mine","model":"known","valid_from":"2026-01-01","input_usd_per_mtok":3}"#
+        let answer = try put(first)
+        #expect(try answer.status == 200 && object(answer.text)["stored"] as? Int == 1)
+        let tag = try #require(answer.headers["etag"])
+        // It hides the row of the file from its day on.
+        let old = event("old", "known").dropLast() + #","timestamp":"2025-12-31T23:59:59Z"}"#
+        let new = event("new", "known").dropLast() + #","timestamp":"2026-01-01T00:00:00Z"}"#
+        #expect(try client.post(old + "\n" + new).status == 200)
+        #expect(try sum(server.metrics(), "costgauge_cost_usd_total") == 5)
+
+        let listed = try client.request("GET", "/v1/prices?list=api")
+        #expect(listed.headers["etag"] == tag)
+        let rows = try #require(try object(listed.text)["prices"] as? [[String: Any]])
+        #expect(rows.count == 1 && rows[0]["valid_from"] as? String == "2026-01-01T00:00:00Z")
+
+        // Nothing of a bad request is kept.
+        let open =
+            #"{"provider":"mine","model":"known","valid_from":"2027-01-01","input_usd_per_mtok":4}"#
+        #expect(try put(open).status == 409)
+        #expect(try put("[\(open.replacing("known", with: "x")),{\"model\":\"y\"}]").status == 400)
+        #expect(try put("{}").status == 400)
+        #expect(try put("[1]").status == 400)
+        #expect(try client.request("GET", "/v1/prices?list=api").headers["etag"] == tag)
+
+        // A scheduled rise, with the row before it ended.
+        let ended = first.replacing("}", with: #","valid_to":"2026-12-31"}"#)
+        #expect(try put("[\(ended),\(open)]", ["If-Match": "\"0000\""]).status == 412)
+        #expect(try put(#"{"prices":[\#(ended),\#(open)]}"#, ["If-Match": tag]).status == 200)
+        server.kill()
+        server = try start()
+        client = try server.client()
+        func prices() throws -> Int? {
+            try (object(client.request("GET", "/v1/prices?list=api").text)["prices"] as? [Any])?
+                .count
+        }
+        #expect(try prices() == 2)
+        #expect(try client.request("POST", "/-/reload").status == 200)
+        #expect(try prices() == 2)
+        let withdrawal =
+            #"{"provider":"mine","model":"known","valid_from":"2027-01-01","withdrawn":true}"#
+        #expect(try put(withdrawal).status == 200)
+        #expect(try put(withdrawal).status == 404)
+        #expect(try prices() == 1)
+    }
+
+    @Test func `P4 an unknown model is refused when that is asked for`() throws {
+        try write(row("known", "2"))
+        let server = try start(", unknown: reject")
+        let client = try server.client()
+        let answer = try client.post(event("a", "known") + "\n" + event("b", "new"))
+        #expect(answer.status == 200 && answer.text.contains(#""accepted":1"#))
+        #expect(answer.text.contains(#""line":2,"index":1,"field":"model","reason":"unpriced""#))
+        #expect(try client.post(event("c", "new")).status == 422)
+        let metrics = try server.metrics()
+        #expect(
+            metrics[
+                #"costgauge_ingest_events_total{source="http",outcome="rejected",reason="unpriced"}"#
+            ]
+                == "2")
+        #expect(sum(metrics, "costgauge_unpriced_events_total") == 0)
+        // Once there is a price, the same event is taken.
+        let price = #"{"provider":"mine","model":"new","input_usd_per_mtok":1}"#
+        #expect(
+            try client.request("PUT", "/v1/prices", body: Array(price.utf8)).status == 200)
+        #expect(try client.post(event("c", "new")).text.contains(#""accepted":1"#))
+    }
+
+    @Test func `the command line prices stored events again, and tells before it does`() throws {
+        try write(row("known", "2"))
+        let server = try start()
+        let client = try server.client()
+        #expect(try client.post(event("a", "known") + "\n" + event("b", "new")).status == 200)
+        try write(row("known", "0.5") + row("new", "3"))
+        #expect(try client.request("POST", "/-/reload").status == 200)
+        let before = try server.metrics().ledger
+        func reprice(_ more: [String] = []) throws -> (code: Int32, output: String) {
+            let run = try ChildProcess.run(
+                Costgauge.executable,
+                ["price", "--reprice", "--url=http://127.0.0.1:\(server.port)"] + more)
+            return (run.status, run.output)
+        }
+        let dry = try reprice(["--dry-run", "--since=2026-01-01"])
+        #expect(
+            dry.output == """
+                mine new: 1 events, $0.00 -> $3.00 (3.00)
+                mine known: 1 events, $2.00 -> $0.50 (-1.50)
+                2 events looked at, 2 with a difference, 0 still without a price
+                nothing was changed
+
+                """)
+        #expect(try dry.code == 0 && server.metrics().ledger == before)
+        let none = try reprice(["--until=2026-01-01"])
+        #expect(none.output == "0 events looked at, 0 with a difference, 0 still without a price\n")
+        let real = try reprice()
+        #expect(
+            real.code == 0 && real.output == dry.output.replacing("nothing was changed\n", with: "")
+        )
+        #expect(try sum(server.metrics(), "costgauge_cost_usd_total") == 5)
+        #expect(try sum(server.metrics(), "costgauge_cost_credit_usd_total") == 1.5)
+        let again = try reprice()
+        #expect(
+            again.output == "2 events looked at, 0 with a difference, 0 still without a price\n")
+        #expect(try reprice(["--since=yesterday"]).code == 1)
+    }
 }

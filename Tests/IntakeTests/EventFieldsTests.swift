@@ -49,6 +49,62 @@ import Usage
                 + #""resource":"e2b.standard","reservation":"rsv_1"}"#)
     }
 
+    @Test func `what a price depends on besides tokens arrives`() {
+        let harness = Harness(defaultTenant: "default")
+        let report = harness.read(
+            #"""
+            {"model":"m","input_tokens":9,"cache_write_tokens":5,"cache_write_1h_tokens":5,"web_searches":3,"service_tier":"Priority","region":"eu"}
+            {"model":"m","input_tokens":9,"service_tier":"auto"}
+            {"model":"m","input_tokens":9,"cache_write_tokens":5,"cache_write_1h_tokens":6}
+            {"model":"m","input_tokens":9,"service_tier":7}
+            {"model":"m","input_tokens":9,"web_searches":-1}
+            {"model":"m","input_tokens":9,"region":["eu"]}
+            """#)
+        #expect(report.read == 2)
+        let event = harness.sink.events[0].0
+        #expect(event.cacheWriteHour == 5 && event.webSearches == 3)
+        #expect(event.serviceTier == .priority && harness.text(0, \.region) == "eu")
+        #expect(
+            harness.text(0, \.detail)
+                == #"{"cache_write_1h_tokens":5,"web_searches":3,"region":"eu"}"#)
+        // Words that name no priced tier mean the standard one.
+        #expect(harness.sink.events[1].0.serviceTier == .standard)
+        #expect(
+            report.rejections.map { "\($0.line) \($0.field) \($0.reason.rawValue)" } == [
+                "3 cache_write_1h_tokens inconsistent", "4 service_tier wrong_type",
+                "5 web_searches wrong_type", "6 region wrong_type",
+            ])
+    }
+
+    @Test func `P4 events without a price are refused by line and model when that is asked for`() {
+        let price: PriceEvents = { rows, range in
+            for index in range where rows.events[index].tokens.input == 1 {
+                rows.events[index].amount = NanoUSD(nanos: 7)
+            }
+        }
+        let harness = Harness(defaultTenant: "default", refusesUnpriced: true, price: price)
+        let unknown = #"{"provider":"p","model":"new","input_tokens":2}"#
+        let known = #"{"model":"m","input_tokens":1}"#
+        let report = harness.read(
+            [known, unknown, "{}", #"{"cost_usd":1}"#, unknown, known].joined(separator: "\n"))
+        #expect(report.read == 3 && harness.sink.events.count == 3)
+        #expect(harness.sink.events.map { $0.0.cost } == [7, 1_000_000_000, 7])
+        #expect(
+            report.rejections.map { "\($0.line) \($0.index) \($0.field) \($0.reason.rawValue)" }
+                == ["2 1 model unpriced", "3 2 model missing", "5 4 model unpriced"])
+        #expect(
+            report.rejections[0].message
+                == "no price for what this event used of model \"new\" of provider \"p\", "
+                + "and pricing.unknown is reject; add a price or send cost_usd")
+        // Nothing is left of a body that has no other events, and the rest of a chunk stays whole.
+        let full = harness.read(
+            Array(repeating: unknown, count: 2500).joined(separator: "\n") + "\n" + known)
+        #expect(full.read == 1 && full.rejectedCount == 2500 && full.reasons == [.unpriced: 2500])
+        #expect(
+            full.rejections.count == IntakeReport.rejectionsMax && full.rejections[999].line == 1000
+        )
+    }
+
     @Test func `the least event is a model with tokens, or an amount`() {
         let harness = Harness(defaultTenant: "default")
         let report = harness.read(

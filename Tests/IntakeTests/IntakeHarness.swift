@@ -31,11 +31,15 @@ struct Harness {
     let time = ManualTime()
     let intake: EventIntake
 
-    init(defaultTenant: String = "", namesMax: Int = NameTable.countMax) {
+    init(
+        defaultTenant: String = "", namesMax: Int = NameTable.countMax,
+        refusesUnpriced: Bool = false, price: @escaping PriceEvents = { _, _ in }
+    ) {
         names = Names(hash: SeededHash(seed: 11), countMax: namesMax)
         intake = EventIntake(
-            settings: IntakeSettings(defaultTenant: defaultTenant), names: names,
-            hash: SeededHash(seed: 11), time: time, sink: sink, price: { _, _ in },
+            settings: IntakeSettings(
+                defaultTenant: defaultTenant, refusesUnpriced: refusesUnpriced), names: names,
+            hash: SeededHash(seed: 11), time: time, sink: sink, price: price,
             metrics: SelfMetrics(rejectReasons: []))
     }
 

@@ -95,6 +95,79 @@ import Testing
     }
 }
 
+@Suite struct StoredPricesTests {
+    private func row(_ model: String, _ more: [(String, String)]) -> [PriceFields.Field] {
+        [PriceFields.Field("provider", "p"), PriceFields.Field("model", model)]
+            + more.map { PriceFields.Field($0, $1) }
+    }
+
+    private func priced(_ model: String, from: String = "", to: String = "", _ usd: String = "1")
+        -> [PriceFields.Field]
+    {
+        row(model, [("valid_from", from), ("valid_to", to), ("input_usd_per_mtok", usd)])
+    }
+
+    private func refusal(_ rows: [[PriceFields.Field]], of prices: StoredPrices = StoredPrices())
+        -> StoredPrices.Refusal?
+    {
+        var prices = prices
+        let before = prices
+        do throws(StoredPrices.Refusal) { _ = try prices.apply(rows) } catch {
+            #expect(prices == before)
+            return error
+        }
+        return nil
+    }
+
+    @Test func `P5 a scheduled price is stored, replaced and withdrawn by its model and moment`()
+        throws
+    {
+        var prices = StoredPrices()
+        var change = try prices.apply([
+            priced("m", to: "2026-12-31"), priced("m", from: "2027-01-01", "2"), priced("n"),
+        ])
+        #expect(change.stored.count == 3 && prices.rows.count == 3)
+        change = try prices.apply([priced("M", from: "2027-01-01", "3")])
+        #expect(prices.rows.map { $0[.input]?.decimal } == ["0.000001", "0.000001", "0.000003"])
+        let withdrawal = row("m", [("valid_from", "2027-01-01"), ("withdrawn", "true")])
+        change = try prices.apply([withdrawal])
+        #expect(change.withdrawn == [.init(key: "p/m", validFrom: 1_798_761_600)])
+        #expect(prices.rows.count == 2)
+        #expect(
+            refusal([withdrawal], of: prices)
+                == .notStored("p/m from 2027-01-01T00:00:00Z is not stored here"))
+    }
+
+    @Test func `P14 one bad row refuses all, by place, model and key`() throws {
+        #expect(
+            refusal([priced("m"), priced("n", "-1"), row("o", [("input_usd", "1")])])
+                == .bad([
+                    "prices[1]: p/n: input_usd_per_mtok: -0.000001 is negative",
+                    "prices[2]: p/o: input_usd: unknown key",
+                ]))
+        var prices = StoredPrices()
+        #expect(
+            try prices.apply([priced("m", "2500")]).warnings == [
+                "prices[0]: p/m: input_usd_per_mtok: $0.0025 per token is more than $0.001; "
+                    + "is the unit right?"
+            ])
+        #expect(
+            refusal([priced("m", from: "2027-01-01")], of: prices)
+                == .overlap([
+                    "prices: p/m: valid_from: in force together with a row of prices; "
+                        + "end that one with valid_to"
+                ]))
+    }
+
+    @Test func `P14 no more than ten thousand rows are stored`() throws {
+        var prices = StoredPrices()
+        _ = try prices.apply((0..<StoredPrices.countMax).map { priced("m\($0)") })
+        #expect(refusal([priced("one-more")], of: prices) == .full)
+        _ = try prices.apply([priced("m7", "2")])
+        #expect(prices.rows.count == StoredPrices.countMax)
+    }
+}
+
 @Suite struct PriceCatalogueTests {
     private func load(
         _ files: [String: String], change: (inout PricingSettings) -> Void = { _ in }

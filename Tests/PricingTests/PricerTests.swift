@@ -123,6 +123,33 @@ import Wire
             price(events, Vectors.book([row])).map(\.cost) == [1000, 1000, 2000, 2000, 1000, 2000])
     }
 
+    @Test func `an answer whose prompt nobody counted takes the first of the prices by length`() {
+        let row = Vectors.row(
+            #""tiered_pricing":[{"range":[0,10],"input_cost_per_token":1e-6,"output_cost_per_token":3e-6},"#
+                + #"{"range":[10,99],"input_cost_per_token":2e-6,"output_cost_per_token":6e-6}]"#)
+        let inputs: [UInt32] = [0, 10, 11]
+        let events = inputs.map { input in
+            var event = event("openai", "m", input: input)
+            event.tokens.output = 1
+            return event
+        }
+        #expect(price(events, Vectors.book([row])).map(\.cost) == [3000, 13_000, 28_000])
+    }
+
+    @Test func `a region costs more where the list says so`() {
+        let row = Vectors.row(
+            #""input_cost_per_token":1e-6,"regional_processing_uplift_multiplier_eu":1.1"#)
+        let regions = ["", "eu", "EU", "us", "eu"]
+        let events = regions.map { region in
+            var event = event("openai", "m", input: 1000)
+            event.region = names.intern(region)
+            return event
+        }
+        #expect(
+            price(events, Vectors.book([row])).map(\.cost)
+                == [1_000_000, 1_100_000, 1_100_000, 1_000_000, 1_100_000])
+    }
+
     @Test func `a new book prices what comes after it`() {
         let pricer = Pricer(book: Vectors.book([]), names: names)
         var rows = EventRows()
