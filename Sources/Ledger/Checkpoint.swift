@@ -116,6 +116,7 @@ struct CheckpointTable: ~Copyable {
     private var total: Statement
     private var ring: Statement
     private var rollUps: RollUpWriter
+    private var spendSums: SpendSumsWriter
     private var meta: Statement
 
     init(_ database: borrowing Database) throws(SQLiteError) {
@@ -126,11 +127,13 @@ struct CheckpointTable: ~Copyable {
             "insert or replace into rings (dimension, name, buckets) values (?, ?, ?)", isKept: true
         )
         let rollUps = try RollUpWriter(database)
+        let spendSums = try SpendSumsWriter(database)
         let meta = try database.prepare(
             "insert or replace into ledger_meta (key, value) values (?, ?)", isKept: true)
         self.total = total
         self.ring = ring
         self.rollUps = rollUps
+        self.spendSums = spendSums
         self.meta = meta
     }
 
@@ -150,6 +153,7 @@ struct CheckpointTable: ~Copyable {
             try ring.run()
         }
         try rollUps.write(checkpoint.rollUps)
+        try spendSums.write(checkpoint.rollUps)
         for (key, value) in checkpoint.meta {
             try meta.bind(1, key)
             try meta.bind(2, value)

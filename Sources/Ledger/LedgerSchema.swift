@@ -11,6 +11,9 @@ public enum LedgerSchema {
     ///
     /// Totals and rings: the state in memory as of row `applied_seq` in `ledger_meta`; later rows
     /// are applied again at start.
+    /// Spend by one dimension; filled from the roll-ups that are there.
+    public static let spendSums = SpendSums.tables
+
     public static let version1 = """
         create table names (
             id integer primary key,

@@ -53,56 +53,24 @@ public struct SpendQuery: Sendable {
     ///
     /// Both sources are summed by ids before names are looked up, once a row of the answer.
     public func run(on database: borrowing Database) throws(SQLiteError) -> [Row] {
-        let keys = groupBy.map { Self.key(of: $0) }.enumerated().map { "\($1) as k\($0)" }
-        let inner = (["\(bucket("quarter")) as span"] + keys).joined(separator: ", ")
-        let groups = (1...(keys.count + 1)).map(String.init).joined(separator: ", ")
-        var (bindings, conditions) = ([String](), "")
-        for filter in filters {
-            conditions += " and \(Self.condition(on: filter.dimension))"
-            bindings.append(filter.value)
-        }
-        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
-        var (quarters, moments) = ("", "")
-        if let since {
-            quarters += " and quarter >= \(since / quarterNanos)"
-            moments += " and timestamp_ns >= \(since / quarterNanos * quarterNanos)"
-        }
-        if let until {
-            let end = (until + quarterNanos - 1) / quarterNanos
-            quarters += " and quarter < \(end)"
-            moments += " and timestamp_ns < \(end * quarterNanos)"
-        }
+        var bindings: [String] = []
+        let sources = sources(&bindings)
         let texts = groupBy.enumerated().map { Self.text(of: $1, key: "k\($0)") }
         let order = stepSeconds == nil ? "" : "span, "
+        let keys = groupBy.indices.map { "k\($0)" }
+        let names = ["span"] + keys + ["events", "unpriced", "input", "output", "cost"]
+        let groups = (["span"] + keys).joined(separator: ", ")
         let sql = """
-            with spend as (
-                select \(inner), sum(events) as events,
-                    sum(iif(facts >> 8 & 15, 0, events)) as unpriced, sum(input_tokens) as input,
-                    sum(output_tokens) as output, sum(cost_nanousd) as cost
-                from rollups where true\(quarters)\(conditions) group by \(groups)
-                union all
-                select \(inner.replacing("quarter", with: "timestamp_ns / \(quarterNanos)")),
-                    sum(iif(facts >> 17 & 1, 0, 1)),
-                    sum(iif(facts >> 8 & 15, 0, 1)), sum(ifnull(input_tokens, 0)),
-                    sum(ifnull(output_tokens, 0)), sum(ifnull(cost_nanousd, 0))
-                from events
-                where seq > (
-                    select cast(value as integer) from ledger_meta where key = 'applied_seq')
-                    \(moments)\(conditions) group by \(groups)
+            with spend (\(names.joined(separator: ", "))) as (
+                \(sources.joined(separator: " union all "))
             )
             select \((["span"] + texts).joined(separator: ", ")), sum(events), sum(unpriced),
                 sum(input), sum(output), sum(cost)
-            from spend group by span\(keys.indices.map { ", k\($0)" }.joined())
-            order by \(order)sum(cost) desc, sum(events) desc\(keys.indices.map { ", k\($0)" }.joined())
+            from spend group by \(groups)
+            order by \(order)sum(cost) desc, sum(events) desc\(keys.map { ", \($0)" }.joined())
             limit \(limit ?? -1) offset \(offset)
             """
-        return try read(sql, bindings + bindings, database)
-    }
-
-    private func bucket(_ quarter: String) -> String {
-        guard let stepSeconds else { return "0" }
-        let quarters = max(1, stepSeconds / RollUpDelta.seconds)
-        return "\(quarter) / \(quarters) * \(quarters * RollUpDelta.seconds)"
+        return try read(sql, bindings, database)
     }
 
     private func read(
@@ -126,7 +94,7 @@ public struct SpendQuery: Sendable {
     }
 
     /// The SQL of what tells the values of a dimension apart.
-    private static func key(of dimension: Dimension) -> String {
+    static func key(of dimension: Dimension) -> String {
         switch dimension {
         case .status: "facts & 15"
         case .stage: "facts >> 4 & 15"
@@ -135,7 +103,7 @@ public struct SpendQuery: Sendable {
     }
 
     /// The SQL for the text of such a key.
-    private static func text(of dimension: Dimension, key: String) -> String {
+    static func text(of dimension: Dimension, key: String) -> String {
         switch dimension {
         case .status, .stage:
             "(select word from fact_words where kind = '\(dimension)' and code = \(key))"
@@ -144,19 +112,13 @@ public struct SpendQuery: Sendable {
     }
 
     /// True of events whose value is the bound one; the name is looked for once, not for each row.
-    private static func condition(on dimension: Dimension) -> String {
+    static func condition(on dimension: Dimension, key: String) -> String {
         switch dimension {
         case .status, .stage:
-            "\(key(of: dimension)) = (select code from fact_words where kind = '\(dimension)' "
+            "\(key) = (select code from fact_words where kind = '\(dimension)' "
                 + "and word = ?)"
         default:
-            "\(key(of: dimension)) = ifnull((select id from names where text = ?), -1)"
+            "\(key) = ifnull((select id from names where text = ?), -1)"
         }
-    }
-}
-
-extension String {
-    fileprivate func replacing(_ word: String, with other: String) -> String {
-        split(separator: word, omittingEmptySubsequences: false).joined(separator: other)
     }
 }

@@ -14,5 +14,6 @@ extension Schema {
         AnomalySchema.version4,
         Adjustments.tables,
         StoredPricesTable.tables,
+        LedgerSchema.spendSums,
     ])
 }

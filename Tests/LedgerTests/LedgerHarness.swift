@@ -13,7 +13,7 @@ import Wire
 
 /// A ledger on a real store, fed with batches.
 final class LedgerHarness {
-    static let schema = Schema(migrations: [LedgerSchema.version1])
+    static let schema = Schema(migrations: [LedgerSchema.version1, LedgerSchema.spendSums])
 
     let path: String
     /// Holds the lock until `stop`.

@@ -1,0 +1,121 @@
+internal import Usage
+
+// Where the sums of a query come from: `spend_sums` for what they answer exactly, roll-ups for the
+// rest, and the events after the last checkpoint.
+extension SpendQuery {
+    /// Quarter hours since 1970, the end exclusive; nil: open.
+    private struct Span {
+        var from: Int64?
+        var to: Int64?
+
+        var isEmpty: Bool { from.flatMap { from in to.map { $0 <= from } } ?? false }
+    }
+
+    private var asked: Span {
+        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
+        return Span(
+            from: since.map { $0 / quarterNanos },
+            to: until.map { ($0 + quarterNanos - 1) / quarterNanos })
+    }
+
+    /// The only dimension that the query is about, `.some(nil)` when it is about everything; nil
+    /// when roll-ups are needed to answer it.
+    private var subject: Dimension?? {
+        let dimensions = groupBy + filters.map(\.dimension)
+        guard let first = dimensions.first else { return .some(nil) }
+        return dimensions.allSatisfy { $0 == first } ? .some(first) : nil
+    }
+
+    /// Selects of (span, keys, events, unpriced, input, output, cost), with the values that they
+    /// bind.
+    func sources(_ bindings: inout [String]) -> [String] {
+        var selects: [String] = []
+        var rest = [asked]
+        if let subject, let sums = sumsSpan(subject) {
+            selects.append(sumsSelect(subject, sums, &bindings))
+            rest = [
+                Span(from: asked.from, to: sums.from), Span(from: sums.to, to: asked.to),
+            ].filter { !$0.isEmpty && ($0.from != nil || $0.to != nil) }
+        }
+        for span in rest { selects.append(rollUpsSelect(span, &bindings)) }
+        selects.append(eventsSelect(&bindings))
+        return selects
+    }
+
+    /// The whole hours or days within what is asked, if steps do not cut them.
+    private func sumsSpan(_ subject: Dimension?) -> Span? {
+        guard SpendSums.code(of: subject) != nil else { return nil }
+        let width = SpendSums.hours(of: subject) * 4
+        if let stepSeconds, stepSeconds % (width * RollUpDelta.seconds) != 0 { return nil }
+        let span = Span(
+            from: asked.from.map { ($0 + width - 1) / width * width },
+            to: asked.to.map { $0 / width * width })
+        return span.isEmpty ? nil : span
+    }
+
+    private func sumsSelect(
+        _ subject: Dimension?, _ span: Span, _ bindings: inout [String]
+    ) -> String {
+        var conditions = "dimension = \(SpendSums.code(of: subject) ?? 0)"
+        if let from = span.from { conditions += " and hour >= \(from / 4)" }
+        if let to = span.to { conditions += " and hour < \(to / 4)" }
+        conditions += filter(&bindings) { _ in "value" }
+        return select(
+            span: bucket("hour * 4"), keys: groupBy.map { _ in "value" },
+            sums: "sum(events), sum(unpriced), sum(input_tokens), sum(output_tokens), "
+                + "sum(cost_nanousd)", from: "spend_sums", where: conditions)
+    }
+
+    private func rollUpsSelect(_ span: Span, _ bindings: inout [String]) -> String {
+        var conditions = "true"
+        if let from = span.from { conditions += " and quarter >= \(from)" }
+        if let to = span.to { conditions += " and quarter < \(to)" }
+        conditions += filter(&bindings) { Self.key(of: $0) }
+        return select(
+            span: bucket("quarter"), keys: groupBy.map { Self.key(of: $0) },
+            sums: "sum(events), sum(iif(facts >> 8 & 15, 0, events)), sum(input_tokens), "
+                + "sum(output_tokens), sum(cost_nanousd)", from: "rollups", where: conditions)
+    }
+
+    private func eventsSelect(_ bindings: inout [String]) -> String {
+        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
+        var conditions = """
+            seq > (select cast(value as integer) from ledger_meta where key = 'applied_seq')
+            """
+        if let from = asked.from { conditions += " and timestamp_ns >= \(from * quarterNanos)" }
+        if let to = asked.to { conditions += " and timestamp_ns < \(to * quarterNanos)" }
+        conditions += filter(&bindings) { Self.key(of: $0) }
+        return select(
+            span: bucket("(timestamp_ns / \(quarterNanos))"),
+            keys: groupBy.map { Self.key(of: $0) },
+            sums: "sum(iif(facts >> 17 & 1, 0, 1)), sum(iif(facts >> 8 & 15, 0, 1)), "
+                + "sum(ifnull(input_tokens, 0)), sum(ifnull(output_tokens, 0)), "
+                + "sum(ifnull(cost_nanousd, 0))", from: "events", where: conditions)
+    }
+
+    private func select(
+        span: String, keys: [String], sums: String, from table: String, where conditions: String
+    ) -> String {
+        let groups = (1...(keys.count + 1)).map(String.init).joined(separator: ", ")
+        let values = ([span] + keys).joined(separator: ", ")
+        return "select \(values), \(sums) from \(table) where \(conditions) group by \(groups)"
+    }
+
+    private func filter(
+        _ bindings: inout [String], _ key: (Dimension) -> String
+    ) -> String {
+        var conditions = ""
+        for filter in filters {
+            conditions +=
+                " and " + Self.condition(on: filter.dimension, key: key(filter.dimension))
+            bindings.append(filter.value)
+        }
+        return conditions
+    }
+
+    private func bucket(_ quarter: String) -> String {
+        guard let stepSeconds else { return "0" }
+        let quarters = max(1, stepSeconds / RollUpDelta.seconds)
+        return "\(quarter) / \(quarters) * \(quarters * RollUpDelta.seconds)"
+    }
+}

@@ -1,0 +1,140 @@
+import SQLite
+import TestSupport
+import Testing
+import Usage
+
+@testable import Ledger
+
+/// What is asked by one dimension is answered from sums by hour and day, the rest from roll-ups and
+/// the events after the last checkpoint; nobody can tell from where.
+@Suite struct SpendQueryTests {
+    private let place = TemporaryDirectory()
+    private let start: Int64 = 1_795_168_800
+
+    private func events(_ harness: LedgerHarness, _ count: Int, _ random: inout SeededRandom)
+        -> [CostEvent]
+    {
+        (0..<count).map { _ in
+            let seconds = start - Int64.random(in: 0..<6 * 86_400, using: &random)
+            var event = harness.event(
+                "t\(Int.random(in: 0..<4, using: &random))", "m\(Bool.random(using: &random))",
+                cost: Int.random(in: 0..<9, using: &random) == 0
+                    ? nil : Int64.random(in: 0..<5_000_000, using: &random),
+                at: seconds * 1_000_000_000)
+            event.user = harness.names.intern("u\(Int.random(in: 0..<9, using: &random))")
+            if Bool.random(using: &random) { event.agent = harness.names.intern("a") }
+            event.status = [.ok, .error, .timeout].randomElement(using: &random) ?? .ok
+            event.stage = Bool.random(using: &random) ? .execution : .cleanup
+            event.tokens.output = UInt32.random(in: 0..<50, using: &random)
+            return event
+        }
+    }
+
+    private func value(_ event: CostEvent, _ dimension: Dimension, _ names: Names) -> String {
+        switch dimension {
+        case .tenant: names.text(event.tenant)
+        case .user: names.text(event.user)
+        case .agent: names.text(event.agent)
+        case .model: names.text(event.model)
+        case .status: event.status.word
+        case .stage: event.stage.word
+        default: ""
+        }
+    }
+
+    /// The same from the events, one by one.
+    private func expected(_ query: SpendQuery, _ events: [CostEvent], _ names: Names)
+        -> Set<String>
+    {
+        let quarter = RollUpDelta.seconds * 1_000_000_000
+        var rows: [String: SpendQuery.Row] = [:]
+        for event in events {
+            let time = event.timestamp
+            if let since = query.since, time < since / quarter * quarter { continue }
+            if let until = query.until, time >= (until + quarter - 1) / quarter * quarter {
+                continue
+            }
+            guard query.filters.allSatisfy({ value(event, $0.dimension, names) == $0.value }) else {
+                continue
+            }
+            var row = SpendQuery.Row(values: query.groupBy.map { value(event, $0, names) })
+            if let step = query.stepSeconds { row.time = time / 1_000_000_000 / step * step }
+            let key = "\(row.values) \(row.time)"
+            row = rows[key] ?? row
+            row.events += 1
+            row.unpricedEvents += event.amount == nil ? 1 : 0
+            row.inputTokens += Int64(event.tokens.input)
+            row.outputTokens += Int64(event.tokens.output)
+            row.cost = NanoUSD(nanos: row.cost.nanos + (event.amount?.nanos ?? 0))
+            rows[key] = row
+        }
+        return Set(rows.values.map { "\($0)" })
+    }
+
+    @Test func `P3 every question about the same events has the same answer, whoever has the sums`()
+        throws
+    {
+        var random = SeededRandom(seed: 41)
+        var harness = try LedgerHarness(path: place.path)
+        var all = events(harness, 3000, &random)
+        harness.commit(all)
+        harness.stop()
+        // These are in no checkpoint yet.
+        harness = try LedgerHarness(path: place.path)
+        let late = events(harness, 400, &random)
+        harness.commit(late)
+        all += late
+        let database = try Database(path: place.path + "/costgauge.db", mode: .readOnly)
+        let dimensions: [Dimension] = [.tenant, .user, .agent, .model, .status, .stage]
+        for _ in 0..<400 {
+            var query = SpendQuery(
+                groupBy: Array(
+                    dimensions.shuffled(using: &random).prefix(
+                        Int.random(in: 0..<3, using: &random))))
+            func moment() -> Int64? {
+                guard Bool.random(using: &random) else { return nil }
+                let back = Int64.random(in: 0..<7 * 86_400, using: &random)
+                let unit: Int64 = [1, 900, 3600, 86_400].randomElement(using: &random) ?? 1
+                return (start - back) / unit * unit * 1_000_000_000
+            }
+            query.since = moment()
+            query.until = moment()
+            query.stepSeconds =
+                [nil, 900, 1800, 3600, 7200, 86_400, 604_800]
+                .randomElement(using: &random) ?? nil
+            if Bool.random(using: &random), let event = all.randomElement(using: &random) {
+                let dimension =
+                    Bool.random(using: &random)
+                    ? query.groupBy.first ?? .user
+                    : dimensions.randomElement(using: &random) ?? .user
+                query.filters = [(dimension, value(event, dimension, harness.names))]
+            }
+            // An absent value is no name that could be asked for.
+            if query.filters.contains(where: { $0.value.isEmpty }) { continue }
+            let found = Set(try query.run(on: database).map { "\($0)" })
+            #expect(found == expected(query, all, harness.names), "\(query)")
+        }
+        harness.stop()
+    }
+
+    @Test func `sums that are not there yet come from the roll-ups of before`() throws {
+        var random = SeededRandom(seed: 42)
+        let harness = try LedgerHarness(path: place.path)
+        harness.commit(events(harness, 1000, &random))
+        harness.stop()
+        let database = try Database(path: place.path + "/costgauge.db", mode: .readWrite)
+        func sums() throws -> [String] {
+            var select = try database.prepare("select * from spend_sums order by 1, 2, 3")
+            var rows: [String] = []
+            while try select.step() {
+                rows.append((0..<select.columnCount).map { select.text($0) }.joined(separator: " "))
+            }
+            return rows
+        }
+        let written = try sums()
+        #expect(written.count > 1000)
+        try database.execute("drop table spend_sums")
+        try database.execute(LedgerSchema.spendSums)
+        #expect(try sums() == written)
+    }
+}
