@@ -19,7 +19,8 @@ enum IngestCommand: Command {
             Flag(
                 "url", "URL",
                 "a running server, such as http://127.0.0.1:10838; without it the data directory "
-                    + "is written, which no server may use meanwhile")
+                    + "is written, which no server may use meanwhile"),
+            ServerToken.flag,
         ] + ConfigurationSource.flags.filter { $0.name != "web.listen-address" }
 
     static func run(_ arguments: Arguments) throws -> Int32 {
@@ -34,7 +35,8 @@ enum IngestCommand: Command {
             let client = HTTPClient(userAgent: "costgauge-ingest")
             client.start()
             defer { client.stop() }
-            let target = ServerTarget(client: client, url: url)
+            let target = ServerTarget(
+                client: client, url: url, headers: try ServerToken.headers(arguments))
             isComplete = try load(arguments.operands, into: target, progress)
         } else {
             var configuration = try ConfigurationSource(arguments).read()

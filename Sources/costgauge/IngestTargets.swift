@@ -7,13 +7,14 @@ internal import Threading
 struct ServerTarget: IngestTarget {
     let client: HTTPClient
     let url: String
+    let headers: [(name: String, value: String)]
     /// A server that is restarted or full is waited for this often, a second each.
     static let attemptsMax = 60
 
     func take(_ chunk: [UInt8]) throws -> IngestOutcome {
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
         var request = HTTPClientRequest(
-            url: base + "/v1/events", headers: [("Content-Type", "application/x-ndjson")],
+            url: base + "/v1/events", headers: [("Content-Type", "application/x-ndjson")] + headers,
             body: chunk, totalMillis: 60_000)
         request.connectMillis = 5000
         var last = ""

@@ -26,6 +26,7 @@ enum PriceCommand: Command {
             Flag(switch: "json", "one JSON object instead of text"),
             Flag(switch: "reprice", "has a running costgauge price its stored events again"),
             Flag("url", "URL", "where it listens (default http://127.0.0.1:10838)"),
+            ServerToken.flag,
             Flag("since", "TIME", "only events from this time or day on"),
             Flag("until", "TIME", "only events before this time or day"),
             Flag(switch: "dry-run", "tells the difference per model and changes nothing"),

@@ -11,6 +11,7 @@ enum ReportCommand: Command {
     static let flags =
         QueryFlags.flags + [
             Flag("url", "URL", "ask a running costgauge instead of a data directory"),
+            ServerToken.flag,
             Flag(
                 "group-by", "DIMENSIONS",
                 "one table, grouped by these, such as tenant,model (default: three tables)"),
@@ -34,8 +35,9 @@ enum ReportCommand: Command {
             client.start()
             defer { client.stop() }
             report = try Report(
-                ServerReport(client: client, url: url), groupings: groupings, flags: flags,
-                now: now)
+                ServerReport(
+                    client: client, url: url, headers: try ServerToken.headers(arguments)),
+                groupings: groupings, flags: flags, now: now)
         } else {
             let database = try flags.open()
             // One transaction, so that all tables speak of the same events.

@@ -23,8 +23,8 @@ enum RepriceRequest {
         defer { client.stop() }
         let request = HTTPClientRequest(
             url: base + "/v1/prices/reprice",
-            headers: [(name: "Content-Type", value: "application/json")], body: body,
-            totalMillis: totalMillis)
+            headers: [(name: "Content-Type", value: "application/json")]
+                + (try ServerToken.headers(arguments)), body: body, totalMillis: totalMillis)
         switch waitForAnswer({ client.send(request, completion: $0) }) {
         case .success(let response):
             if arguments.isSet("json") || response.status != 200 {

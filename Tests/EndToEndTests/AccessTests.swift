@@ -168,4 +168,29 @@ import Testing
         #expect(check.status == 429 && check.text.contains("scope_paused"))
         #expect(try client.post(#"{"tenant":"b"}"#, to: "/v1/check").status == 200)
     }
+
+    @Test func `the command line shows its token to a server that asks for one`() throws {
+        let server = try start()
+        func run(_ token: String?, _ arguments: [String], _ input: String? = nil) throws -> (
+            status: Int32, output: String, errors: String
+        ) {
+            var arguments = arguments + ["--url=http://127.0.0.1:\(server.port)"]
+            if let token {
+                arguments.append("--token-file=\(try place.file("token", token + "\n"))")
+            }
+            return try ChildProcess.run(Costgauge.executable, arguments, input: input)
+        }
+        let events = #"{"id":"1","tenant":"acme","cost_usd":2}"# + "\n"
+        #expect(try run(nil, ["ingest", "-"], events).errors.contains("401"))
+        #expect(try run("app-token-1", ["ingest", "-"], events).status == 0)
+        #expect(try run(nil, ["report"]).status == 2)
+        let all = try run("see-token-1", ["report"])
+        #expect(all.status == 0 && all.output.contains("$2.00"))
+        let own = try run("acme-token", ["report"])
+        #expect(own.status == 0 && own.output.contains("$2.00"))
+        #expect(
+            try run("see-token-1", ["price", "--reprice"]).errors.contains("needs the role admin"))
+        #expect(try run("root-token", ["price", "--reprice"]).status == 0)
+        #expect(try run("", ["report"]).errors.contains("holds no token"))
+    }
 }
