@@ -64,10 +64,10 @@ extension AnomalyEngine {
         let span = max(settings.windowSeconds, RollUpsTable.seconds)
         let end = floorDivide(watch.frozenUntil, span) * span
         if !history.isRunning {
-            let oldest = try database.integer("select min(quarter) from rollups") ?? .max
+            let oldest = try RollUpsTable.oldest(in: database) ?? .max
             let first = max(
                 (end - HistoryProgress.spanSeconds) / 86_400,
-                min(oldest, end / RollUpsTable.seconds) * RollUpsTable.seconds / 86_400)
+                min(oldest, end / RollUpsTable.seconds * RollUpsTable.seconds) / 86_400)
             history.begin(
                 Watch(dimensions: settings.dimensions.count), at: min(first * 86_400, end))
         }

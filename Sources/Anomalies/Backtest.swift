@@ -42,17 +42,17 @@ public struct Backtest: Sendable {
     ) throws(SQLiteError) -> Result {
         var settings = settings
         let learnFrom = since - HistoryProgress.spanSeconds
-        let oldestEvent = try database.integer("select min(timestamp_ns) from events")
-        let oldestSum = (try database.integer("select min(quarter) from rollups") ?? .max)
+        let oldestEvent = try StoredEvents.bounds(in: database)?.lowerBound
+        let oldestSum = try RollUpsTable.oldest(in: database) ?? .max
         let oldest = max(
             learnFrom,
             min(
                 oldestEvent.map { $0 / 1_000_000_000 } ?? until,
-                oldestSum == .max ? until : oldestSum * RollUpsTable.seconds))
+                oldestSum == .max ? until : oldestSum))
         // Events are kept for a while only; a day of them may come late.
         let isCoarse =
             oldestSum != .max
-            && (oldestEvent ?? .max) / 1_000_000_000 > oldestSum * RollUpsTable.seconds + 86_400
+            && (oldestEvent ?? .max) / 1_000_000_000 > oldestSum + 86_400
             && (oldestEvent ?? .max) / 1_000_000_000 > learnFrom + 86_400
         if isCoarse { settings.windowSeconds = max(settings.windowSeconds, RollUpsTable.seconds) }
         let width = settings.windowSeconds
@@ -65,7 +65,7 @@ public struct Backtest: Sendable {
             told.withLock { $0 += events }
         }
         let store = try Database(path: ":memory:", mode: .readWrite)
-        try store.execute(LedgerSchema.version1 + AnomalySchema.version4)
+        try store.execute(LedgerSchema.tables + AnomalySchema.version4)
         try engine.recover(from: store, now: clock.unixNanos)
         engine.gap = 0..<0
         engine.history = HistoryProgress()
@@ -87,41 +87,35 @@ public struct Backtest: Sendable {
         _ database: borrowing Database, _ store: borrowing Database
     ) throws(SQLiteError) {
         let width = engine.settings.windowSeconds
-        let columns = "tenant, user, feature, agent, operation, provider, model, tags"
-        var select = try database.prepare(
-            isCoarse
-                ? """
-                select quarter * 900 / \(width) * \(width) as window, \(columns), sum(events),
-                    sum(cost_nanousd), max(largest_nanousd), sum(input_tokens + output_tokens)
-                from rollups where quarter >= \(from / 900) and quarter < \(until / 900)
-                group by window, \(columns) order by window
-                """
-                : """
-                select timestamp_ns / 1000000000 / \(width) * \(width) as window, \(columns),
-                    count(*), sum(ifnull(cost_nanousd, 0)), max(ifnull(cost_nanousd, 0)),
-                    sum(ifnull(input_tokens, 0) + ifnull(output_tokens, 0))
-                from events where timestamp_ns >= \(from * 1_000_000_000)
-                    and timestamp_ns < \(until * 1_000_000_000)
-                group by window, \(columns) order by window
-                """)
-        while try select.step() {
-            let start = select.integer(0)
+        var windows: [Int64: WindowSums] = [:]
+        func add(_ event: CostEvent, _ sums: WindowSums.Sums) {
+            let start = floorDivide(event.timestamp / 1_000_000_000, width) * width
+            windows[start, default: WindowSums()].add(engine.reader.key(of: event), sums)
+        }
+        if isCoarse {
+            try RollUpsTable.readSums(since: from, until: until, from: database) { event, row in
+                var sums = WindowSums.Sums()
+                sums.events = row.events
+                sums.cost = max(0, row.cost)
+                sums.largest = max(0, row.largest)
+                sums.tokens = row.tokens
+                add(event, sums)
+            }
+        } else {
+            try StoredEvents.read(
+                since: from * 1_000_000_000, until: until * 1_000_000_000, from: database
+            ) { event in
+                var sums = WindowSums.Sums()
+                sums.events = 1
+                sums.cost = max(0, event.amount?.nanos ?? 0)
+                sums.largest = sums.cost
+                sums.tokens = Int64(event.tokens.input) + Int64(event.tokens.output)
+                add(event, sums)
+            }
+        }
+        for start in windows.keys.sorted() {
             try pass(engine, clock, until: start, store)
-            var event = CostEvent()
-            event.tenant = NameID(clamping: select.integer(1))
-            event.user = NameID(clamping: select.integer(2))
-            event.feature = NameID(clamping: select.integer(3))
-            event.agent = NameID(clamping: select.integer(4))
-            event.operation = NameID(clamping: select.integer(5))
-            event.provider = NameID(clamping: select.integer(6))
-            event.model = NameID(clamping: select.integer(7))
-            event.tags = NameID(clamping: select.integer(8))
-            var sums = WindowSums.Sums()
-            sums.events = select.integer(9)
-            sums.cost = max(0, select.integer(10))
-            sums.largest = max(0, select.integer(11))
-            sums.tokens = select.integer(12)
-            engine.open[start, default: WindowSums()].add(engine.reader.key(of: event), sums)
+            engine.open[start] = windows.removeValue(forKey: start)
         }
     }
 

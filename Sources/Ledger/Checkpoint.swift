@@ -25,16 +25,15 @@ struct Checkpoint {
         case usage = 1, unpriced, failedCost, requestCost
     }
 
+    /// The last event that is in the sums.
+    let appliedSeq: Int64
     var totals: [Total] = []
     var rings: [Ring] = []
-    var rollUps = RollUpDelta()
     var meta: [(key: String, value: String)] = []
 
     /// Takes what is dirty and leaves the state clean.
-    ///
-    /// - Parameter spare: an empty delta whose memory the state goes on with.
-    init(takingFrom state: inout LedgerState, spare: inout RollUpDelta) {
-        swap(&rollUps, &spare)
+    init(takingFrom state: inout LedgerState) {
+        appliedSeq = state.appliedSeq
         take(.usage, state.usage.table, state.settings.labels.count)
         take(.unpriced, state.unpriced.table, 2)
         take(.failedCost, state.failedCost.table, 2)
@@ -53,8 +52,6 @@ struct Checkpoint {
             }
             state.rings[index].rings.markClean()
         }
-        swap(&rollUps, &state.rollUps)
-        rollUps.sort()
         meta = [
             ("applied_seq", String(state.appliedSeq)),
             ("last_received_ns", String(state.lastReceived)),
@@ -73,8 +70,7 @@ struct Checkpoint {
         state.unpriced.markAllDirty()
         state.failedCost.markAllDirty()
         state.requestCost.markAllDirty()
-        var spare = RollUpDelta()
-        self.init(takingFrom: &state, spare: &spare)
+        self.init(takingFrom: &state)
     }
 
     private mutating func take(_ family: Family, _ table: LabelSetTable, _ width: Int) {
@@ -115,8 +111,6 @@ struct Checkpoint {
 struct CheckpointTable: ~Copyable {
     private var total: Statement
     private var ring: Statement
-    private var rollUps: RollUpWriter
-    private var spendSums: SpendSumsWriter
     private var meta: Statement
 
     init(_ database: borrowing Database) throws(SQLiteError) {
@@ -126,14 +120,10 @@ struct CheckpointTable: ~Copyable {
         let ring = try database.prepare(
             "insert or replace into rings (dimension, name, buckets) values (?, ?, ?)", isKept: true
         )
-        let rollUps = try RollUpWriter(database)
-        let spendSums = try SpendSumsWriter(database)
         let meta = try database.prepare(
             "insert or replace into ledger_meta (key, value) values (?, ?)", isKept: true)
         self.total = total
         self.ring = ring
-        self.rollUps = rollUps
-        self.spendSums = spendSums
         self.meta = meta
     }
 
@@ -152,8 +142,6 @@ struct CheckpointTable: ~Copyable {
             try ring.bind(3, blob: entry.buckets.span)
             try ring.run()
         }
-        try rollUps.write(checkpoint.rollUps)
-        try spendSums.write(checkpoint.rollUps)
         for (key, value) in checkpoint.meta {
             try meta.bind(1, key)
             try meta.bind(2, value)

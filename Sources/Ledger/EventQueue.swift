@@ -40,6 +40,8 @@ public final class EventQueue: Sendable {
     }
 
     public var hasRoom: Bool { state.withLock { $0.events < eventsMax && !$0.isClosed } }
+    /// Nobody waits for a commit or a job.
+    var isEmpty: Bool { state.withLock { $0.waiting.isEmpty && $0.jobs.isEmpty } }
     public var isClosed: Bool { state.withLock { $0.isClosed } }
     public var events: Int { state.withLock { $0.events } }
 

@@ -10,44 +10,41 @@ extension EventsTable {
         let times: Int64
     }
 
-    /// Calls `body` with the events whose amounts are not the sender's own, in chunks, their
-    /// amounts taken away; it answers false to stop.
+    /// Calls `body` with the events whose amounts are not the sender's own, a stored batch at a
+    /// time, their amounts taken away; it answers false to stop.
     static func readForPricing(
         since: Int64, until: Int64, from database: borrowing Database, names: Names,
         _ body: (inout EventRows, [Priced]) throws(SQLiteError) -> Bool
     ) throws(SQLiteError) {
-        let source = Int64(CostSource.reported.rawValue)
-        let names_ = columns.map { "e.\($0)" }.joined(separator: ", ")
-        var select = try database.prepare(
-            """
-            select e.seq, \(names_), a.nanos, ifnull(a.times, 0) from events e
-            left join adjustments a on a.event = e.seq
-            where e.timestamp_ns >= ?1 and e.timestamp_ns < ?2 and e.facts >> 17 & 1 = 0
-                and e.facts >> 8 & 15 <> ?3 order by e.seq
-            """)
-        try select.bind(1, since)
-        try select.bind(2, until)
-        try select.bind(3, source)
-        var rows = EventRows()
+        var adjusted = try database.prepare(
+            "select nanos, times from adjustments where event = ?")
         var priced: [Priced] = []
-        while try select.step() {
-            var event = Self.event(select, names, &rows)
-            let extra = Int32(columns.count + 1)
-            let own = event.amount?.nanos
-            let adjusted = select.isNull(extra) ? nil : select.integer(extra)
-            priced.append(
-                Priced(
-                    seq: select.integer(0),
-                    nanos: own == nil && adjusted == nil ? nil : (own ?? 0) + (adjusted ?? 0),
-                    times: select.integer(extra + 1)))
-            event.amount = nil
-            event.costSource = .unpriced
-            rows.events.append(event)
-            guard rows.events.count == EventBatch.capacity else { continue }
-            guard try body(&rows, priced) else { return }
-            rows = EventRows()
+        let range = EventsRange(since: since, until: until)
+        try read(range, from: database) { rows, first throws(SQLiteError) in
             priced.removeAll(keepingCapacity: true)
+            rows.expandDetails { names.intern($0) }
+            var kept: [CostEvent] = []
+            for (offset, stored) in rows.events.enumerated()
+            where range.contains(time: stored.timestamp) && !stored.isAdjustment
+                && stored.costSource != .reported
+            {
+                let seq = first + Int64(offset)
+                adjusted.reset()
+                try adjusted.bind(1, seq)
+                let isAdjusted = try adjusted.step()
+                let own = stored.amount?.nanos
+                let nanos =
+                    isAdjusted ? (own ?? 0) + adjusted.integer(0) : own
+                priced.append(
+                    Priced(seq: seq, nanos: nanos, times: isAdjusted ? adjusted.integer(1) : 0))
+                var event = stored
+                event.amount = nil
+                event.costSource = .unpriced
+                kept.append(event)
+            }
+            if kept.isEmpty { return true }
+            rows.events = kept
+            return try body(&rows, priced)
         }
-        if !rows.events.isEmpty { _ = try body(&rows, priced) }
     }
 }

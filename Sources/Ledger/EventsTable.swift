@@ -1,132 +1,122 @@
 internal import JSON
 internal import SQLite
 internal import Usage
+internal import Wire
 
-/// The raw events: batches go in through a virtual table that reads them in place, and come back in
-/// order of arrival.
+/// The raw events: batches go in as one row each, and come back in order of arrival.
 struct EventsTable: ~Copyable {
-    private let pending: RecordTable
     private var insert: Statement
-
-    static let columns = [
-        "id", "request", "conversation", "task", "timestamp_ns", "received_ns", "tenant", "user",
-        "feature", "agent", "operation", "provider", "model", "tags", "input_tokens",
-        "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
-        "cost_nanousd", "facts", "duration_ms", "detail",
-    ]
+    private var text = TextBuffer(capacity: 256 << 10)
 
     init(_ database: borrowing Database) throws(SQLiteError) {
-        let pending = try RecordTable(
-            name: "pending_events", columns: Self.layout,
-            filter: RecordFilter(
-                offset: Self.offset(\.flags), mask: CostEvent.Flags.skipped.rawValue),
-            in: database)
-        let names = Self.columns.joined(separator: ", ")
-        let insert = try database.prepare(
-            "insert into events (\(names)) select \(names) from pending_events", isKept: true)
-        self.pending = pending
-        self.insert = insert
+        insert = try database.prepare(
+            """
+            insert into event_batches (seq, count, received_ns, oldest_ns, newest_ns, rows)
+            values (?, ?, ?, ?, ?, ?)
+            """, isKept: true)
     }
 
-    /// Inserts the events that are no duplicates.
-    mutating func insert(_ rows: EventRows) throws(SQLiteError) {
-        try Self.run(&insert, pending, rows)
+    /// Inserts the events that are not skipped under the numbers from `seq` on, and answers how
+    /// many they are.
+    mutating func insert(_ rows: EventRows, at seq: Int64) throws(SQLiteError) -> Int {
+        text.clear()
+        let bounds = StoredBatch.write(rows, to: &text)
+        guard bounds.count > 0 else { return 0 }
+        try insert.bind(1, seq)
+        try insert.bind(2, Int64(bounds.count))
+        try insert.bind(3, bounds.received)
+        try insert.bind(4, bounds.oldest)
+        try insert.bind(5, bounds.newest)
+        try Self.bind(&insert, text)
+        try insert.run()
+        return bounds.count
     }
 
     // Two fields at once, one of them changing: apart from `self` the compiler sees that they
     // differ.
-    private static func run(
-        _ insert: inout Statement, _ pending: borrowing RecordTable, _ rows: EventRows
+    private static func bind(
+        _ insert: inout Statement, _ text: borrowing TextBuffer
     ) throws(SQLiteError) {
-        try pending.withRecords(rows.events.span, text: rows.text.span) { () throws(SQLiteError) in
-            try insert.run()
-        }
-    }
-
-    private static var layout: [RecordColumn] {
-        let kinds: [(Int, RecordColumn.Kind)] = [
-            (offset(\.id), .text), (offset(\.request), .text), (offset(\.conversation), .text),
-            (offset(\.task), .text), (offset(\.timestamp), .int64), (offset(\.received), .int64),
-            (offset(\.tenant), .nonZeroUInt32), (offset(\.user), .nonZeroUInt32),
-            (offset(\.feature), .nonZeroUInt32), (offset(\.agent), .nonZeroUInt32),
-            (offset(\.operation), .nonZeroUInt32), (offset(\.provider), .nonZeroUInt32),
-            (offset(\.model), .nonZeroUInt32), (offset(\.tags), .nonZeroUInt32),
-            (offset(\.tokens.input), .nonZeroUInt32),
-            (offset(\.tokens.cachedInput), .nonZeroUInt32),
-            (offset(\.tokens.cacheWrite), .nonZeroUInt32),
-            (offset(\.tokens.output), .nonZeroUInt32),
-            (offset(\.tokens.reasoning), .nonZeroUInt32), (offset(\.cost), .optionalInt64),
-            (offset(\.facts), .uint32), (offset(\.durationMillis), .nonZeroUInt32),
-            (offset(\.detail), .text),
-        ]
-        return zip(columns, kinds).map { RecordColumn($0, offset: $1.0, kind: $1.1) }
-    }
-
-    private static func offset<Value>(_ field: KeyPath<CostEvent, Value>) -> Int {
-        guard let offset = MemoryLayout<CostEvent>.offset(of: field) else {
-            preconditionFailure("BUG: a column names a field that is not stored")
-        }
-        return offset
+        try text.withText { (bytes) throws(SQLiteError) in try insert.bind(6, text: bytes) }
     }
 }
 
+/// Which events a reader wants.
+struct EventsRange {
+    /// Row numbers: after the first, up to the second.
+    var after: Int64 = 0
+    var through = Int64.max
+    /// Times of the events, Unix nanoseconds, the second exclusive.
+    var since = Int64.min
+    var until = Int64.max
+
+    func contains(time: Int64) -> Bool { time >= since && time < until }
+}
+
 extension EventsTable {
-    /// Calls `body` with the events after row `seq` in chunks of a batch, in order.
+    /// Calls `body` with the events of each stored batch in order, and the number of the first of
+    /// them; it answers false to stop. Batches without any event in `range` are not read; of the
+    /// others all events after `range.after` come.
+    ///
+    /// `detail` is left as its text: see `EventDetail.expand`.
     static func read(
-        after seq: Int64, from database: borrowing Database, names: Names,
-        _ body: (inout EventRows) -> Void
+        _ range: EventsRange, from database: borrowing Database,
+        _ body: (inout EventRows, _ first: Int64) throws(SQLiteError) -> Bool
     ) throws(SQLiteError) {
         var select = try database.prepare(
-            "select seq, \(columns.joined(separator: ", ")) from events where seq > ? order by seq")
-        try select.bind(1, seq)
+            """
+            select seq, count, received_ns, rows from event_batches
+            where seq >= ifnull((select max(seq) from event_batches where seq <= ?1 + 1), 0)
+                and seq <= ?2 and newest_ns >= ?3 and oldest_ns < ?4
+            order by seq
+            """)
+        try select.bind(1, range.after)
+        try select.bind(2, range.through)
+        try select.bind(3, range.since)
+        try select.bind(4, range.until)
+        var reader = StoredBatchReader()
         var rows = EventRows()
+        var text: [UInt8] = []
         while try select.step() {
-            rows.events.append(event(select, names, &rows))
-            if rows.events.count == EventBatch.capacity {
-                body(&rows)
-                rows.events.removeAll(keepingCapacity: true)
-                rows.text.removeAll(keepingCapacity: true)
+            rows.events.removeAll(keepingCapacity: true)
+            rows.text.removeAll(keepingCapacity: true)
+            text.removeAll(keepingCapacity: true)
+            select.append(3, to: &text)
+            var first = select.integer(0)
+            let count = Int(select.integer(1))
+            guard reader.read(&text, received: select.integer(2), into: &rows) == count else {
+                throw SQLiteError.damaged("the events from row \(first) on cannot be read")
             }
+            // A reader may begin within a batch.
+            let known = Int(max(0, range.after + 1 - first))
+            if known >= count { continue }
+            rows.events.removeFirst(known)
+            first += Int64(known)
+            if range.through - first < Int64(rows.events.count - 1) {
+                rows.events.removeLast(rows.events.count - Int(range.through - first) - 1)
+            }
+            guard try body(&rows, first) else { return }
         }
-        if !rows.events.isEmpty { body(&rows) }
     }
 
-    static func event(
-        _ row: borrowing Statement, _ names: Names, _ rows: inout EventRows
-    ) -> CostEvent {
-        var event = CostEvent()
-        event.id = text(row, 1, &rows)
-        event.request = text(row, 2, &rows)
-        event.conversation = text(row, 3, &rows)
-        event.task = text(row, 4, &rows)
-        event.timestamp = row.integer(5)
-        event.received = row.integer(6)
-        event.tenant = UInt32(clamping: row.integer(7))
-        event.user = UInt32(clamping: row.integer(8))
-        event.feature = UInt32(clamping: row.integer(9))
-        event.agent = UInt32(clamping: row.integer(10))
-        event.operation = UInt32(clamping: row.integer(11))
-        event.provider = UInt32(clamping: row.integer(12))
-        event.model = UInt32(clamping: row.integer(13))
-        event.tags = UInt32(clamping: row.integer(14))
-        event.tokens.input = UInt32(clamping: row.integer(15))
-        event.tokens.cachedInput = UInt32(clamping: row.integer(16))
-        event.tokens.cacheWrite = UInt32(clamping: row.integer(17))
-        event.tokens.output = UInt32(clamping: row.integer(18))
-        event.tokens.reasoning = UInt32(clamping: row.integer(19))
-        if !row.isNull(20) { event.cost = row.integer(20) }
-        event.facts = UInt32(clamping: row.integer(21))
-        event.durationMillis = UInt32(clamping: row.integer(22))
-        if !row.isNull(23), let detail = try? JSONValue.read(row.bytes(23)) {
-            EventDetail.read(detail, into: &event, rows: &rows) { names.intern($0) }
-        }
-        return event
+    /// Row number of the last event, 0 without any.
+    static func last(in database: borrowing Database) throws(SQLiteError) -> Int64 {
+        try database.integer(
+            "select seq + count - 1 from event_batches order by seq desc limit 1") ?? 0
     }
+}
 
-    private static func text(
-        _ row: borrowing Statement, _ column: Int32, _ rows: inout EventRows
-    ) -> TextRef {
-        let offset = UInt32(rows.text.count)
-        return TextRef(offset: offset, length: UInt32(row.append(column, to: &rows.text)))
+extension EventRows {
+    /// Puts the facts of the details into their fields.
+    ///
+    /// - Parameter intern: gives a name its id.
+    mutating func expandDetails(_ intern: (String) -> NameID) {
+        for index in events.indices where !events[index].detail.isEmpty {
+            let text = Array(self.text[events[index].detail.range])
+            guard let detail = try? JSONValue.read(text) else { continue }
+            var event = events[index]
+            EventDetail.read(detail, into: &event, rows: &self, intern: intern)
+            events[index] = event
+        }
     }
 }

@@ -11,9 +11,6 @@ public enum LedgerSchema {
     ///
     /// Totals and rings: the state in memory as of row `applied_seq` in `ledger_meta`; later rows
     /// are applied again at start.
-    /// Spend by one dimension; filled from the roll-ups that are there.
-    public static let spendSums = SpendSums.tables
-
     public static let version1 = """
         create table names (
             id integer primary key,
@@ -70,6 +67,9 @@ public enum LedgerSchema {
         create table fact_words (kind text not null, code integer not null, word text not null);
 
         """ + words + view(withAdjustments: false)
+
+    /// Spend by one dimension; filled from the roll-ups that are there.
+    public static let spendSums = SpendSums.tables
 
     /// The closed vocabularies, so that the view can name them.
     private static let words =

@@ -23,7 +23,6 @@ public struct LedgerState: Sendable {
     public internal(set) var appliedSeq: Int64 = 0
     /// Arrival of the last committed event: time never goes behind it.
     public internal(set) var lastReceived: Int64 = 0
-    var rollUps = RollUpDelta()
     var labels: LabelReader
 
     public struct Rings: Sendable {
@@ -71,7 +70,6 @@ public struct LedgerState: Sendable {
     @inline(__always)
     private mutating func apply(_ event: CostEvent) {
         usage.add(event, key: labels.key(of: event), budget: &budget)
-        rollUps.add(event)
         appliedSeq += 1
         lastReceived = max(lastReceived, event.received)
         tokenTotal += event.tokens.grandTotal

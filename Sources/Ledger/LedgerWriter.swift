@@ -14,48 +14,56 @@ internal import Wire
 ///
 /// A lone event is committed at once; while a commit runs, what arrives gathers for the next one.
 final class LedgerWriter: @unchecked Sendable {
-    // Every field is touched by the writer's thread only, once it has started.
+    // Every field is touched by the writer's thread only, once it has started. Not private: the
+    // work between groups is in a file of its own.
 
     /// Events in one commit: more would not be faster, and the log would grow past its checkpoint
     /// size.
     static let groupEventsMax = 20_000
     /// Rounds of waiting for a group that still grows, each one yield of the processor.
-    private static let lingerRounds = 4
+    static let lingerRounds = 4
     /// Under this a sender that tries again late may be counted twice.
     static let windowNanosMin: Int64 = 900_000_000_000
-    private static let probeBytes = 1 << 20
-    private static let checkpointNanos: UInt64 = 10_000_000_000
+    static let probeBytes = 1 << 20
+    static let checkpointNanos: UInt64 = 10_000_000_000
     /// Rows after a checkpoint are applied again at start, at some millions a second.
-    private static let checkpointRows = 250_000
+    static let checkpointRows = 1_000_000
 
-    private let shared: LedgerShared
-    private let database: DatabaseBox
-    private var identities: IdentityWindow
-    private var storedNames: NameID
-    private var group: [EventBatch] = []
-    private var unsaved: [Checkpoint] = []
-    /// Memory of the last checkpoint's roll-ups, to use again.
-    private var spare = RollUpDelta()
-    private var rowsSinceCheckpoint = 0
-    private var checkpointedAt: UInt64
-    private var commitFault = RepeatedFault()
-    private var transactionFault = RepeatedFault()
-    private var fullFault = RepeatedFault()
-    private var lastReceived: Int64
-    private var retention: Retention
-    private var compaction = RollUpCompaction()
-    private var windowFault = RepeatedFault()
+    let shared: LedgerShared
+    let database: DatabaseBox
+    var identities: IdentityWindow
+    var storedNames: NameID
+    var group: [EventBatch] = []
+    var unsaved: [Checkpoint] = []
+    var rollUps: RollUpProgress
+    /// False after a step that could not be written: the next one waits.
+    var isRollingUp = true
+    /// The number of the next event.
+    var nextSeq: Int64
+    var rowsSinceCheckpoint = 0
+    var checkpointedAt: UInt64
+    var commitFault = RepeatedFault()
+    var transactionFault = RepeatedFault()
+    var fullFault = RepeatedFault()
+    var lastReceived: Int64
+    var retention: Retention
+    var compaction = RollUpCompaction()
+    var windowFault = RepeatedFault()
 
     /// Noncopyable values in one owner.
-    private final class DatabaseBox {
+    final class DatabaseBox {
         let database: Database
         var events: EventsTable
         var checkpoints: CheckpointTable
+        var rollUps: RollUpWriter
+        var sums: SpendSumsWriter
         var name: Statement
 
         init(_ database: consuming Database) throws(SQLiteError) {
             events = try EventsTable(database)
             checkpoints = try CheckpointTable(database)
+            rollUps = try RollUpWriter(database)
+            sums = try SpendSumsWriter(database)
             name = try database.prepare("insert into names (id, text) values (?, ?)", isKept: true)
             self.database = database
         }
@@ -66,6 +74,10 @@ final class LedgerWriter: @unchecked Sendable {
         storedNames: NameID, lastReceived: Int64, retention: Retention
     ) throws(SQLiteError) {
         self.shared = shared
+        rollUps = RollUpProgress(
+            rolled: try RollUpTail.meta("rolled_seq", in: database),
+            checkpointed: try RollUpTail.meta("applied_seq", in: database))
+        nextSeq = shared.state.withLock { $0.appliedSeq } + 1
         self.database = try DatabaseBox(database)
         self.identities = identities
         self.storedNames = storedNames
@@ -78,7 +90,8 @@ final class LedgerWriter: @unchecked Sendable {
     func run() {
         while true {
             shared.queue.take(
-                eventsMax: Self.groupEventsMax, into: &group, sleepingNanos: 1_000_000_000)
+                eventsMax: Self.groupEventsMax, into: &group,
+                sleepingNanos: rollUps.lag > 0 && isRollingUp ? 0 : 1_000_000_000)
             let jobs = shared.queue.takeJobs()
             if !group.isEmpty {
                 linger()
@@ -89,12 +102,13 @@ final class LedgerWriter: @unchecked Sendable {
             tick()
         }
         checkpoint()
+        rollUpAll()
         // Readers without a writer then need no log file.
         try? database.database.execute("pragma wal_checkpoint(truncate)")
     }
 
     /// While more requests arrive, letting their thread run makes one commit serve them all.
-    private func linger() {
+    func linger() {
         var count = group.reduce(0) { $0 + $1.count }
         for _ in 0..<Self.lingerRounds where count < EventBatch.capacity {
             yieldThread()
@@ -105,7 +119,7 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    private func commitGroup() {
+    func commitGroup() {
         defer {
             shared.queue.giveBack(group)
             group.removeAll(keepingCapacity: true)
@@ -140,7 +154,7 @@ final class LedgerWriter: @unchecked Sendable {
     }
 
     /// Warns once when ids are crowded out so fast that late repetitions are not recognised.
-    private func watchWindow(now: Int64) {
+    func watchWindow(now: Int64) {
         let window = identities.windowNanos(now: now)
         if window >= min(Self.windowNanosMin, shared.settings.dedupAgeNanos) {
             if window >= 2 * Self.windowNanosMin { _ = windowFault.cleared() }
@@ -154,7 +168,7 @@ final class LedgerWriter: @unchecked Sendable {
 
     /// Marks duplicates, and refuses the parts whose amounts no longer fit into the ledger. Answers
     /// how many ids were new.
-    private func admit(now: Int64) -> Int {
+    func admit(now: Int64) -> Int {
         var (costLeft, tokensLeft) = shared.state.withLock { state in
             (Int64.max - state.grandTotal, Int64.max - state.tokenTotal)
         }
@@ -178,13 +192,13 @@ final class LedgerWriter: @unchecked Sendable {
     }
 
     /// When the store cannot be read it will not be written either, and the group is refused.
-    private func admitReserved(_ batch: EventBatch, _ range: Range<Int>, now: Int64) {
+    func admitReserved(_ batch: EventBatch, _ range: Range<Int>, now: Int64) {
         for participant in shared.participants {
             try? participant.admit(batch, range, in: database.database, now: now)
         }
     }
 
-    private func markDuplicates(_ batch: EventBatch, _ range: Range<Int>) -> Int {
+    func markDuplicates(_ batch: EventBatch, _ range: Range<Int>) -> Int {
         var inserted = 0
         for index in range {
             let event = batch.rows.events[index]
@@ -200,7 +214,7 @@ final class LedgerWriter: @unchecked Sendable {
 
     /// Takes the sums of a part off what is left. Every other sum in the ledger is over a part of
     /// the same events, so this is the one check that keeps all of them within 64 bits.
-    private func fits(
+    func fits(
         _ batch: EventBatch, _ range: Range<Int>, _ costLeft: inout Int64, _ tokensLeft: inout Int64
     ) -> Bool {
         var (cost, tokens) = (costLeft, tokensLeft)
@@ -216,7 +230,7 @@ final class LedgerWriter: @unchecked Sendable {
         return true
     }
 
-    private func tellFull() {
+    func tellFull() {
         if fullFault.occurred("full") {
             shared.log.error(
                 "an amount was refused: the sum of all amounts would pass 9.2 thousand million dollars"
@@ -224,14 +238,15 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    private func commit(now: Int64) throws(CommitFailure) {
+    func commit(now: Int64) throws(CommitFailure) {
         // Labels read tags: their values become names before the commit that first uses them.
         shared.state.withLock { state in
             for batch in group { state.internLabels(of: batch.rows) }
         }
         do throws(SQLiteError) {
             try database.database.execute("begin immediate")
-            for batch in group { try database.events.insert(batch.rows) }
+            var seq = nextSeq
+            for batch in group { seq += Int64(try database.events.insert(batch.rows, at: seq)) }
             for participant in shared.participants {
                 try participant.prepare(group, in: database.database, now: now)
             }
@@ -239,13 +254,14 @@ final class LedgerWriter: @unchecked Sendable {
             try write(names)
             try database.database.execute("commit")
             storedNames += NameID(names.count)
+            nextSeq = seq
         } catch {
             if !database.database.isAutocommit { try? database.database.execute("rollback") }
             throw .storeUnwritable(message: error.description)
         }
     }
 
-    private func pendingNames() -> [[UInt8]] {
+    func pendingNames() -> [[UInt8]] {
         let stored = storedNames
         return shared.names.withTable { table in
             guard table.last > stored else { return [] }
@@ -257,7 +273,7 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    private func write(_ names: [[UInt8]]) throws(SQLiteError) {
+    func write(_ names: [[UInt8]]) throws(SQLiteError) {
         for (offset, text) in names.enumerated() {
             try database.name.bind(1, Int64(storedNames) + 1 + Int64(offset))
             try database.name.bind(2, text: text.span)
@@ -265,7 +281,7 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    private func settle(_ batch: EventBatch) {
+    func settle(_ batch: EventBatch) {
         for part in batch.parts {
             if let first = part.range.first, batch.rows.events[first].flags.contains(.refused) {
                 part.receipt.fail(.ledgerFull)
@@ -278,7 +294,7 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    private func fail(_ failure: CommitFailure) {
+    func fail(_ failure: CommitFailure) {
         shared.metrics.countCommitFailure()
         if case .storeUnwritable(let message) = failure {
             shared.isWritable.store(false, ordering: .relaxed)
@@ -289,103 +305,6 @@ final class LedgerWriter: @unchecked Sendable {
         }
         for batch in group {
             for part in batch.parts { part.receipt.fail(failure) }
-        }
-    }
-}
-
-// What happens between groups.
-extension LedgerWriter {
-    private func tick() {
-        let now = shared.time.monotonicNanos
-        let isDue = now - checkpointedAt >= Self.checkpointNanos
-        if rowsSinceCheckpoint >= Self.checkpointRows || isDue { checkpoint() }
-        if !shared.isWritable.load(ordering: .relaxed) { probe() }
-        let time = max(shared.time.unixNanos, lastReceived)
-        for participant in shared.participants where participant.isDue(now: time) {
-            tick(participant, now: time)
-        }
-        retention.run(database.database, now: time, shared.log)
-        compaction.run(database.database, now: time, shared.log)
-    }
-
-    private func tick(_ participant: any CommitParticipant, now: Int64) {
-        let isDurable = transaction { database throws(SQLiteError) in
-            try participant.tick(in: database, now: now)
-        }
-        tellParticipants(isDurable: isDurable)
-    }
-
-    private func run(_ job: EventQueue.Job) {
-        if job.needsCheckpoint { checkpoint() }
-        let isDurable = transaction(job.run)
-        tellParticipants(isDurable: isDurable)
-        job.completion(isDurable)
-    }
-
-    /// What one participant does can reach others: a budget's tick raises alerts.
-    private func tellParticipants(isDurable: Bool) {
-        for participant in shared.participants {
-            if isDurable { participant.committed() } else { participant.rolledBack() }
-        }
-    }
-
-    /// False when it could not be committed; then nothing of it is kept.
-    private func transaction(
-        _ body: (borrowing Database) throws(SQLiteError) -> Void
-    ) -> Bool {
-        do throws(SQLiteError) {
-            try database.database.execute("begin immediate")
-            try body(database.database)
-            try database.database.execute("commit")
-            _ = transactionFault.cleared()
-            return true
-        } catch {
-            if !database.database.isAutocommit { try? database.database.execute("rollback") }
-            if transactionFault.occurred(error.description) {
-                shared.log.warn("cannot write to the store", ("cause", error.description))
-            }
-            return false
-        }
-    }
-
-    /// Puts the state in memory beside the rows that it was made from.
-    private func checkpoint() {
-        checkpointedAt = shared.time.monotonicNanos
-        guard rowsSinceCheckpoint > 0 || !unsaved.isEmpty else { return }
-        rowsSinceCheckpoint = 0
-        spare.clear()
-        unsaved.append(shared.state.withLock { Checkpoint(takingFrom: &$0, spare: &spare) })
-        let now = max(shared.time.unixNanos, lastReceived)
-        let names = pendingNames()
-        let isDurable = transaction { database throws(SQLiteError) in
-            try write(names)
-            for checkpoint in unsaved { try self.database.checkpoints.write(checkpoint) }
-            for participant in shared.participants {
-                try participant.checkpoint(in: database, now: now)
-            }
-        }
-        // What was not written is kept for the next time; the rows themselves are safe.
-        if isDurable {
-            if let used = unsaved.popLast() { spare = used.rollUps }
-            unsaved.removeAll()
-            storedNames += NameID(names.count)
-        }
-        for participant in shared.participants {
-            participant.checkpointEnded(isDurable: isDurable)
-        }
-    }
-
-    /// With no events coming, a write of some size tells when the store can be written again: a few
-    /// bytes still fit where a commit does not.
-    private func probe() {
-        do throws(SQLiteError) {
-            try database.database.execute(
-                "insert or replace into ledger_meta values ('probe', zeroblob(\(Self.probeBytes)))")
-            try database.database.execute("delete from ledger_meta where key = 'probe'")
-        } catch { return }
-        shared.isWritable.store(true, ordering: .relaxed)
-        if let failures = commitFault.cleared() {
-            shared.log.info("the store accepts events again", ("failures", "\(failures)"))
         }
     }
 }

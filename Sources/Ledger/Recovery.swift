@@ -38,9 +38,11 @@ enum Recovery {
         for participant in participants {
             try participant.recover(from: database, now: max(wallClock, state.lastReceived))
         }
-        try EventsTable.read(after: state.appliedSeq, from: database, names: names) { rows in
+        try EventsTable.read(EventsRange(after: state.appliedSeq), from: database) { rows, _ in
+            rows.expandDetails { names.intern($0) }
             state.apply(rows)
             for participant in participants { participant.replay(rows) }
+            return true
         }
         var recovered = Recovered(
             state: state, storedNames: storedNames,
@@ -138,15 +140,24 @@ enum Recovery {
         _ state: inout LedgerState, _ settings: LedgerSettings, _ database: borrowing Database,
         _ names: Names
     ) throws(SQLiteError) {
-        let unsaved = state.rollUps
         state.relabel(settings, names: names)
+        let tail = try RollUpTail(database, through: .last)
+        var relabeled = state
+        try tail.lend { () throws(SQLiteError) in try addHistory(to: &relabeled, database) }
+        state = relabeled
+    }
+
+    private static func addHistory(
+        to state: inout LedgerState, _ database: borrowing Database
+    ) throws(SQLiteError) {
         var select = try database.prepare(
             """
             select tenant, user, feature, agent, operation, provider, model, tags, facts,
                 sum(events), sum(plain_input_tokens), sum(cached_input_tokens),
                 sum(cache_write_tokens), sum(plain_output_tokens), sum(reasoning_tokens),
                 sum(audio_input_tokens), sum(audio_output_tokens), sum(cost_nanousd), min(quarter)
-            from rollups group by 1, 2, 3, 4, 5, 6, 7, 8, 9 order by 18 desc
+            from \(RollUpWriter.withTail)
+            group by 1, 2, 3, 4, 5, 6, 7, 8, 9 order by 18 desc
             """)
         while try select.step() {
             var event = CostEvent()
@@ -172,25 +183,6 @@ enum Recovery {
             sums.cost = select.integer(17)
             state.addHistory(of: event, sums)
         }
-        for entry in unsaved.entries {
-            state.addHistory(of: CostEvent(entry.key), entry.sums)
-        }
-    }
-}
-
-extension CostEvent {
-    /// An event with the dimensions of a roll-up and nothing else.
-    init(_ key: RollUpDelta.Key) {
-        self.init()
-        tenant = key.tenant
-        user = key.user
-        feature = key.feature
-        agent = key.agent
-        operation = key.operation
-        provider = key.provider
-        model = key.model
-        tags = key.tags
-        facts = key.facts
     }
 }
 

@@ -15,6 +15,10 @@ struct RollUpWriter: ~Copyable {
         "audio_input_tokens", "audio_output_tokens", "cost_nanousd",
     ]
 
+    /// Stored roll-ups and those of a `RollUpTail`.
+    static let withTail =
+        "(select \(names) from rollups union all select \(names) from tail_rollups)"
+
     static let names = (keys + sums + ["largest_nanousd"]).joined(separator: ", ")
 
     /// What a roll-up that is there already becomes.
@@ -54,7 +58,7 @@ struct RollUpWriter: ~Copyable {
         }
     }
 
-    private static var layout: [RecordColumn] {
+    static var layout: [RecordColumn] {
         let keyOffsets = [
             offset(\.key.quarter), offset(\.key.tenant), offset(\.key.user), offset(\.key.feature),
             offset(\.key.agent), offset(\.key.operation), offset(\.key.provider),

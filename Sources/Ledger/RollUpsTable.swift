@@ -1,37 +1,21 @@
 public import SQLite
 public import Usage
 
-/// The stored roll-ups, for rooms that count past spend.
+/// The roll-ups, for rooms that count past spend: the stored ones, and those that the writer has
+/// not got round to.
 public enum RollUpsTable {
-    private static let tail = """
-
-        union all
-        select timestamp_ns / \(RollUpDelta.seconds * 1_000_000_000), tenant, user, feature, agent,
-            operation, provider, model, tags, facts & 0xfff, ifnull(cost_nanousd, 0)
-        from events
-        where timestamp_ns >= ?1 * \(RollUpDelta.seconds * 1_000_000_000) and seq > (
-            select cast(value as integer) from ledger_meta where key = 'applied_seq')
-        """
-
     /// Calls `body` with the dimensions and the cost of every roll-up from `since` (Unix seconds,
     /// rounded down to its quarter hour) on. The event has the time of its quarter hour's start;
     /// conversation, task and request are not kept in roll-ups.
     ///
-    /// - Parameter withTail: also every event that is in no roll-up yet, each by itself.
+    /// - Parameter withTail: also the events after the last checkpoint, which a start replays.
     public static func read(
         since: Int64, withTail: Bool = false, from database: borrowing Database,
         _ body: (_ event: CostEvent, _ cost: NanoUSD) -> Void
     ) throws(SQLiteError) {
-        var select = try database.prepare(
-            """
-            select quarter, tenant, user, feature, agent, operation, provider, model, tags, facts,
-                cost_nanousd
-            from rollups where quarter >= ?1
-            """ + (withTail ? tail : " order by quarter"))
-        try select.bind(1, since / RollUpDelta.seconds)
-        while try select.step() {
-            body(event(select), NanoUSD(nanos: select.integer(10)))
-        }
+        try each(
+            since / RollUpDelta.seconds, nil, withTail ? .last : .checkpoint, database
+        ) { event, sums in body(event, NanoUSD(nanos: sums.cost)) }
     }
 
     /// Seconds of a roll-up.
@@ -52,19 +36,50 @@ public enum RollUpsTable {
         since: Int64, until: Int64, from database: borrowing Database,
         _ body: (_ event: CostEvent, _ sums: Sums) -> Void
     ) throws(SQLiteError) {
-        var select = try database.prepare(
-            """
-            select quarter, tenant, user, feature, agent, operation, provider, model, tags, facts,
-                events, input_tokens + output_tokens, cost_nanousd, largest_nanousd
-            from rollups where quarter >= ? and quarter < ? order by quarter
-            """)
-        try select.bind(1, since / RollUpDelta.seconds)
-        try select.bind(2, until / RollUpDelta.seconds)
-        while try select.step() {
-            let sums = Sums(
-                events: select.integer(10), tokens: select.integer(11), cost: select.integer(12),
-                largest: select.integer(13))
-            body(event(select), sums)
+        try each(
+            since / RollUpDelta.seconds, until / RollUpDelta.seconds, .checkpoint, database, body)
+    }
+
+    /// Unix seconds of the oldest roll-up; nil without any.
+    public static func oldest(in database: borrowing Database) throws(SQLiteError) -> Int64? {
+        let rolled = try RollUpTail.meta("rolled_seq", in: database)
+        let stored = try database.integer("select min(quarter) from rollups")
+        let tail = try database.integer(
+            "select min(oldest_ns) from event_batches where seq > \(rolled)")
+        return [stored.map { $0 * seconds }, tail.map { floorToQuarter($0) }].compactMap { $0 }
+            .min()
+    }
+
+    private static func floorToQuarter(_ unixNanos: Int64) -> Int64 {
+        unixNanos / (seconds * 1_000_000_000) * seconds
+    }
+
+    private static func each(
+        _ since: Int64, _ until: Int64?, _ end: RollUpTail.End, _ database: borrowing Database,
+        _ body: (_ event: CostEvent, _ sums: Sums) -> Void
+    ) throws(SQLiteError) {
+        try database.reading { database throws(SQLiteError) in
+            let nanos = seconds * 1_000_000_000
+            let tail = try RollUpTail(
+                database, through: end, since: since * nanos,
+                until: until.map { $0 * nanos } ?? .max)
+            try tail.lend { () throws(SQLiteError) in
+                var select = try database.prepare(
+                    """
+                    select quarter, tenant, user, feature, agent, operation, provider, model, tags,
+                        facts, events, input_tokens + output_tokens, cost_nanousd, largest_nanousd
+                    from \(RollUpWriter.withTail) where quarter >= ? and quarter < ?
+                    order by quarter
+                    """)
+                try select.bind(1, since)
+                try select.bind(2, until ?? .max)
+                while try select.step() {
+                    let sums = Sums(
+                        events: select.integer(10), tokens: select.integer(11),
+                        cost: select.integer(12), largest: select.integer(13))
+                    body(event(select), sums)
+                }
+            }
         }
     }
 

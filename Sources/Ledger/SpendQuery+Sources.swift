@@ -1,7 +1,8 @@
+internal import SQLite
 internal import Usage
 
 // Where the sums of a query come from: `spend_sums` for what they answer exactly, roll-ups for the
-// rest, and the events after the last checkpoint.
+// rest, and those of the events that are in neither yet.
 extension SpendQuery {
     /// Quarter hours since 1970, the end exclusive; nil: open.
     private struct Span {
@@ -16,6 +17,14 @@ extension SpendQuery {
         return Span(
             from: since.map { $0 / quarterNanos },
             to: until.map { ($0 + quarterNanos - 1) / quarterNanos })
+    }
+
+    /// The roll-ups of the events that are in no stored sum yet.
+    func tail(_ database: borrowing Database) throws(SQLiteError) -> RollUpTail {
+        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
+        return try RollUpTail(
+            database, through: .last, since: asked.from.map { $0 * quarterNanos } ?? .min,
+            until: asked.to.map { $0 * quarterNanos } ?? .max)
     }
 
     /// The only dimension that the query is about, `.some(nil)` when it is about everything; nil
@@ -37,8 +46,8 @@ extension SpendQuery {
                 Span(from: asked.from, to: sums.from), Span(from: sums.to, to: asked.to),
             ].filter { !$0.isEmpty && ($0.from != nil || $0.to != nil) }
         }
-        for span in rest { selects.append(rollUpsSelect(span, &bindings)) }
-        selects.append(eventsSelect(&bindings))
+        for span in rest { selects.append(rollUpsSelect("rollups", span, &bindings)) }
+        selects.append(rollUpsSelect("tail_rollups", asked, &bindings))
         return selects
     }
 
@@ -66,7 +75,9 @@ extension SpendQuery {
                 + "sum(cost_nanousd)", from: "spend_sums", where: conditions)
     }
 
-    private func rollUpsSelect(_ span: Span, _ bindings: inout [String]) -> String {
+    private func rollUpsSelect(
+        _ table: String, _ span: Span, _ bindings: inout [String]
+    ) -> String {
         var conditions = "true"
         if let from = span.from { conditions += " and quarter >= \(from)" }
         if let to = span.to { conditions += " and quarter < \(to)" }
@@ -74,23 +85,7 @@ extension SpendQuery {
         return select(
             span: bucket("quarter"), keys: groupBy.map { Self.key(of: $0) },
             sums: "sum(events), sum(iif(facts >> 8 & 15, 0, events)), sum(input_tokens), "
-                + "sum(output_tokens), sum(cost_nanousd)", from: "rollups", where: conditions)
-    }
-
-    private func eventsSelect(_ bindings: inout [String]) -> String {
-        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
-        var conditions = """
-            seq > (select cast(value as integer) from ledger_meta where key = 'applied_seq')
-            """
-        if let from = asked.from { conditions += " and timestamp_ns >= \(from * quarterNanos)" }
-        if let to = asked.to { conditions += " and timestamp_ns < \(to * quarterNanos)" }
-        conditions += filter(&bindings) { Self.key(of: $0) }
-        return select(
-            span: bucket("(timestamp_ns / \(quarterNanos))"),
-            keys: groupBy.map { Self.key(of: $0) },
-            sums: "sum(iif(facts >> 17 & 1, 0, 1)), sum(iif(facts >> 8 & 15, 0, 1)), "
-                + "sum(ifnull(input_tokens, 0)), sum(ifnull(output_tokens, 0)), "
-                + "sum(ifnull(cost_nanousd, 0))", from: "events", where: conditions)
+                + "sum(output_tokens), sum(cost_nanousd)", from: table, where: conditions)
     }
 
     private func select(

@@ -1,8 +1,8 @@
 public import SQLite
 public import Usage
 
-/// Spend grouped by dimensions, read from a data directory: stored roll-ups and the events after
-/// them, in one read transaction, so that every committed event counts once.
+/// Spend grouped by dimensions, read from a data directory: stored sums and those of the events
+/// after them, in one read transaction, so that every committed event counts once.
 public struct SpendQuery: Sendable {
     public var groupBy: [Dimension]
     /// Unix nanoseconds, rounded down to the quarter hour that roll-ups are kept by.
@@ -53,6 +53,12 @@ public struct SpendQuery: Sendable {
     ///
     /// Both sources are summed by ids before names are looked up, once a row of the answer.
     public func run(on database: borrowing Database) throws(SQLiteError) -> [Row] {
+        try database.reading { database throws(SQLiteError) in try runInTransaction(database) }
+    }
+
+    private func runInTransaction(
+        _ database: borrowing Database
+    ) throws(SQLiteError) -> [Row] {
         var bindings: [String] = []
         let sources = sources(&bindings)
         let texts = groupBy.enumerated().map { Self.text(of: $1, key: "k\($0)") }
@@ -70,7 +76,10 @@ public struct SpendQuery: Sendable {
             order by \(order)sum(cost) desc, sum(events) desc\(keys.map { ", \($0)" }.joined())
             limit \(limit ?? -1) offset \(offset)
             """
-        return try read(sql, bindings, database)
+        var rows: [Row] = []
+        let tail = try tail(database)
+        try tail.lend { () throws(SQLiteError) in rows = try read(sql, bindings, database) }
+        return rows
     }
 
     private func read(

@@ -60,6 +60,18 @@ public struct Database: ~Copyable {
         return unsafe Statement(prepared, sql: sql)
     }
 
+    /// Runs `body` in a read transaction, so that all its statements see the same store; within the
+    /// caller's transaction if there is one.
+    public borrowing func reading<Result: ~Copyable>(
+        _ body: (borrowing Database) throws(SQLiteError) -> Result
+    ) throws(SQLiteError) -> Result {
+        guard isAutocommit else { return try body(self) }
+        try execute("begin")
+        // Nothing was written: the end of it cannot fail in a way that matters.
+        defer { try? execute("commit") }
+        return try body(self)
+    }
+
     /// The first column of the first row as an integer, or nil without a row.
     public borrowing func integer(_ sql: String) throws(SQLiteError) -> Int64? {
         var statement = try prepare(sql)

@@ -16,6 +16,11 @@ public struct SQLiteError: Error, Equatable, CustomStringConvertible {
         self.attempt = line.count > 120 ? line.prefix(120) + "..." : line
     }
 
+    /// What a file holds is not what was written into it.
+    public static func damaged(_ message: String) -> SQLiteError {
+        SQLiteError(code: SQLITE_CORRUPT, message: message, attempt: "read the store")
+    }
+
     public var description: String {
         "cannot \(attempt): \(message) (\(Self.name(of: code)) \(code))"
     }

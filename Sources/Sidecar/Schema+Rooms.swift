@@ -15,5 +15,6 @@ extension Schema {
         Adjustments.tables,
         StoredPricesTable.tables,
         LedgerSchema.spendSums,
+        LedgerSchema.batches,
     ])
 }

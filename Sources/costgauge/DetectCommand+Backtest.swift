@@ -43,7 +43,7 @@ extension DetectCommand {
             path: arguments["storage.path"] ?? "./costgauge-data", schema: .current)
         let names = Names(hash: SeededHash(seed: 0))
         try StoredNames.read(from: database, into: names)
-        let newest = try database.integer("select max(timestamp_ns) from events") ?? now
+        let newest = try StoredEvents.bounds(in: database)?.upperBound ?? now
         let until = min(now, newest) / 1_000_000_000 / settings.windowSeconds + 1
         let result = try Backtest(
             settings: settings, since: (now - age) / 1_000_000_000,

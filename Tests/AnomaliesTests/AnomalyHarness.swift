@@ -23,7 +23,7 @@ final class AnomalyHarness {
 
     init(_ settings: AnomalySettings = AnomalySettings(), at: Int64 = monday) throws {
         database = try Database(path: ":memory:", mode: .readWrite)
-        try database.execute(LedgerSchema.version1)
+        try database.execute(LedgerSchema.tables)
         try database.execute(AnomalySchema.version4)
         time = ManualTime(unixNanos: at * 1_000_000_000)
         engine = Self.engine(settings, names, time, told, caughtUp)

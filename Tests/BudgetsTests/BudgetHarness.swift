@@ -21,7 +21,7 @@ final class BudgetHarness {
 
     init(_ definitions: [BudgetDefinition]) throws {
         database = try Database(path: ":memory:", mode: .readWrite)
-        try database.execute(LedgerSchema.version1)
+        try database.execute(LedgerSchema.tables)
         try database.execute(BudgetSchema.version2)
         try database.execute(AdmissionSchema.version4)
         let told = told

@@ -37,8 +37,7 @@ private final class PageHarness {
         labels = settings.labels
         ledger = try Ledger(
             database: directory.openForWriting(
-                schema: Schema(migrations: [LedgerSchema.version1, LedgerSchema.spendSums])),
-            settings: settings,
+                schema: Schema(migrations: [LedgerSchema.tables])), settings: settings,
             retentionNanos: 0, names: names, hash: SeededHash(seed: 3), time: time,
             metrics: metrics, log: Logger(level: .error, format: .logfmt, time: time))
         ledger.start()

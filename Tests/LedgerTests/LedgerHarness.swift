@@ -13,7 +13,7 @@ import Wire
 
 /// A ledger on a real store, fed with batches.
 final class LedgerHarness {
-    static let schema = Schema(migrations: [LedgerSchema.version1, LedgerSchema.spendSums])
+    static let schema = Schema(migrations: [LedgerSchema.tables])
 
     let path: String
     /// Holds the lock until `stop`.
@@ -63,6 +63,10 @@ final class LedgerHarness {
                         let tenant = Array(names.text(event.tenant).utf8)
                         event.identity = hash.wide(id.span, domain: hash.narrow(tenant.span))
                     }
+                }
+                if EventDetail.isNeeded(event) {
+                    event.detail = EventDetail.write(
+                        event, resource: names.text(event.resource), to: &batch.rows)
                 }
                 if start < folded.count {
                     event.detail = EventDetail.write(

@@ -1,0 +1,29 @@
+public import SQLite
+public import Usage
+
+/// The raw events, for rooms that read them beside the writer.
+public enum StoredEvents {
+    /// Calls `body` with every event whose time lies in the range (Unix nanoseconds, the second
+    /// exclusive), in order of arrival. Its texts are not lent.
+    public static func read(
+        since: Int64, until: Int64, from database: borrowing Database,
+        _ body: (CostEvent) -> Void
+    ) throws(SQLiteError) {
+        let range = EventsRange(since: since, until: until)
+        try EventsTable.read(range, from: database) { rows, _ in
+            for event in rows.events where range.contains(time: event.timestamp) { body(event) }
+            return true
+        }
+    }
+
+    /// The time of the oldest and of the newest event, Unix nanoseconds; nil without any.
+    public static func bounds(
+        in database: borrowing Database
+    ) throws(SQLiteError) -> ClosedRange<Int64>? {
+        guard let oldest = try database.integer("select min(oldest_ns) from event_batches"),
+            let newest = try database.integer("select max(newest_ns) from event_batches"),
+            try EventsTable.last(in: database) > 0
+        else { return nil }
+        return oldest...newest
+    }
+}
