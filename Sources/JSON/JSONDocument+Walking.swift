@@ -38,18 +38,11 @@ extension JSONDocument {
         _ body: (borrowing JSONDocument, inout Int, Text) throws(JSONFault) -> Bool
     ) throws(JSONFault) {
         guard kind(token) == UInt8(ascii: "{") else { throw fault(token, "an object is expected") }
-        token += 1
-        if kind(token) == UInt8(ascii: "}") {
-            token += 1
-            return
-        }
-        while true {
-            guard let key = string(token), kind(token + 1) == UInt8(ascii: ":") else {
-                throw fault(token, "a key and a colon are expected")
-            }
+        try entries(&token, until: UInt8(ascii: "}")) { (document, token) throws(JSONFault) in
+            guard let key = document.string(token), document.kind(token + 1) == UInt8(ascii: ":")
+            else { throw document.fault(token, "a key and a colon are expected") }
             token += 2
-            if try !body(self, &token, key) { token = try skip(token) }
-            if try closes(&token, UInt8(ascii: "}")) { return }
+            if try !body(document, &token, key) { token = try document.skip(token) }
         }
     }
 
@@ -60,25 +53,28 @@ extension JSONDocument {
         _ body: (borrowing JSONDocument, inout Int) throws(JSONFault) -> Void
     ) throws(JSONFault) {
         guard kind(token) == UInt8(ascii: "[") else { throw fault(token, "a list is expected") }
+        try entries(&token, until: UInt8(ascii: "]"), body)
+    }
+
+    /// `token` moves from the opening bracket behind the closing one.
+    private func entries(
+        _ token: inout Int, until closing: UInt8,
+        _ body: (borrowing JSONDocument, inout Int) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
         token += 1
-        if kind(token) == UInt8(ascii: "]") {
+        if kind(token) == closing {
             token += 1
             return
         }
         while true {
             try body(self, &token)
-            if try closes(&token, UInt8(ascii: "]")) { return }
+            let kind = kind(token)
+            guard kind == closing || kind == UInt8(ascii: ",") else {
+                throw fault(token, "a comma is expected")
+            }
+            token += 1
+            if kind == closing { return }
         }
-    }
-
-    /// Steps over a comma (false) or the closing bracket (true).
-    private func closes(_ token: inout Int, _ bracket: UInt8) throws(JSONFault) -> Bool {
-        let kind = kind(token)
-        guard kind == bracket || kind == UInt8(ascii: ",") else {
-            throw fault(token, "a comma is expected")
-        }
-        token += 1
-        return kind == bracket
     }
 
     /// The string at `token`, its escapes resolved.
