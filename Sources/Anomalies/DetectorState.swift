@@ -39,12 +39,40 @@ struct StateReader {
     }
 }
 
-extension SpendDetector {
+/// A detector: its state is doubles and integers.
+protocol DetectorState {
+    static var stateBytes: Int { get }
+    /// Points seen.
+    var count: Int { get }
+    init()
+    /// Calls `body` with every double in order.
+    mutating func forEachDouble(_ body: (inout Double) -> Void)
+    /// Behind the doubles.
+    mutating func forEachInteger(_ body: (inout Int) -> Void)
+}
+
+extension DetectorState {
+    func append(to bytes: inout [UInt8]) {
+        var copy = self
+        copy.forEachDouble { bytes.append(state: $0) }
+        copy.forEachInteger { bytes.append(state: Int64($0)) }
+    }
+
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count == Self.stateBytes else { return nil }
+        self.init()
+        var state = StateReader(bytes)
+        forEachDouble { $0 = state.number() }
+        forEachInteger { $0 = Int(state.integer()) }
+        guard state.isFinite, count >= 0 else { return nil }
+    }
+}
+
+extension SpendDetector: DetectorState {
     public static let stateBytes = 768
 
-    /// Calls `body` with every double in order.
     @inline(__always)
-    private mutating func forEachDouble(_ body: (inout Double) -> Void) {
+    mutating func forEachDouble(_ body: (inout Double) -> Void) {
         for index in 0..<24 { body(&hourNumerator[index]) }
         for index in 0..<24 { body(&hourDenominator[index]) }
         for index in 0..<7 { body(&weekdayNumerator[index]) }
@@ -65,29 +93,18 @@ extension SpendDetector {
         body(&lastAlert)
     }
 
-    public func append(to bytes: inout [UInt8]) {
-        var copy = self
-        copy.forEachDouble { bytes.append(state: $0) }
-        bytes.append(state: Int64(count))
-        bytes.append(state: Int64(lastRank))
-    }
-
-    public init?(_ bytes: [UInt8]) {
-        guard bytes.count == Self.stateBytes else { return nil }
-        self.init()
-        var state = StateReader(bytes)
-        forEachDouble { $0 = state.number() }
-        count = Int(state.integer())
-        lastRank = Int(state.integer())
-        guard state.isFinite, count >= 0 else { return nil }
+    @inline(__always)
+    mutating func forEachInteger(_ body: (inout Int) -> Void) {
+        body(&count)
+        body(&lastRank)
     }
 }
 
-extension ShapeDetector {
+extension ShapeDetector: DetectorState {
     public static let stateBytes = 480
 
     @inline(__always)
-    private mutating func forEachDouble(_ body: (inout Double) -> Void) {
+    mutating func forEachDouble(_ body: (inout Double) -> Void) {
         body(&previousTime)
         body(&base)
         body(&scale)
@@ -102,21 +119,10 @@ extension ShapeDetector {
         for index in 0..<24 { body(&visits[index]) }
     }
 
-    public func append(to bytes: inout [UInt8]) {
-        var copy = self
-        copy.forEachDouble { bytes.append(state: $0) }
-        bytes.append(state: Int64(count))
-        bytes.append(state: Int64(lastAlert))
-    }
-
-    public init?(_ bytes: [UInt8]) {
-        guard bytes.count == Self.stateBytes else { return nil }
-        self.init()
-        var state = StateReader(bytes)
-        forEachDouble { $0 = state.number() }
-        count = Int(state.integer())
-        lastAlert = Int(state.integer())
-        guard state.isFinite, count >= 0 else { return nil }
+    @inline(__always)
+    mutating func forEachInteger(_ body: (inout Int) -> Void) {
+        body(&count)
+        body(&lastAlert)
     }
 }
 

@@ -1,5 +1,6 @@
-import Anomalies
 import Testing
+
+@testable import Anomalies
 
 @Suite struct ShapeDetectorTests {
     @Test(arguments: ["generic_errors", "generic_latency", "generic_sawtooth"])

@@ -1,5 +1,6 @@
-import Anomalies
 import Testing
+
+@testable import Anomalies
 
 @Suite struct SpendDetectorTests {
     @Test(
