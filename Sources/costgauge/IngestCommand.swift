@@ -1,6 +1,5 @@
 internal import Configuration
 internal import Glibc
-internal import HTTPClient
 internal import Logging
 internal import Sidecar
 internal import Synchronization
@@ -32,12 +31,9 @@ enum IngestCommand: Command {
             bytesTotal: LineReader.size(of: arguments.operands), time: SystemTime())
         let isComplete: Bool
         if let url = arguments["url"] {
-            let client = HTTPClient(userAgent: "costgauge-ingest")
-            client.start()
-            defer { client.stop() }
-            let target = ServerTarget(
-                client: client, url: url, headers: try ServerToken.headers(arguments))
-            isComplete = try load(arguments.operands, into: target, progress)
+            isComplete = try RunningServer.with(url, arguments) { server in
+                try load(arguments.operands, into: ServerTarget(server: server), progress)
+            }
         } else {
             var configuration = try ConfigurationSource(arguments).read()
             configuration.logLevel = arguments["log.level"] == nil ? .warn : configuration.logLevel

@@ -5,24 +5,18 @@ internal import Threading
 
 /// A running server: the chunk is posted, and again when the server asks for patience.
 struct ServerTarget: IngestTarget {
-    let client: HTTPClient
-    let url: String
-    let headers: [(name: String, value: String)]
+    let server: RunningServer
     /// A server that is restarted or full is waited for this often, a second each.
     static let attemptsMax = 60
 
     func take(_ chunk: [UInt8]) throws -> IngestOutcome {
-        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
-        var request = HTTPClientRequest(
-            url: base + "/v1/events", headers: [("Content-Type", "application/x-ndjson")] + headers,
-            body: chunk, totalMillis: 60_000)
-        request.connectMillis = 5000
+        let base = server.base
         var last = ""
         for attempt in 0..<Self.attemptsMax {
             if attempt > 0 { WakeSignal().wait(nanos: 1_000_000_000) }
-            switch waitForAnswer({ client.send(request, completion: $0) }) {
+            switch server.post("/v1/events", chunk, type: "application/x-ndjson") {
             case .failure(.badURL):
-                throw IngestError(description: "--url: \"\(url)\" cannot be called")
+                throw IngestError(description: "--url: \"\(base)\" cannot be called")
             case .failure(let failure): last = failure.description
             case .success(let answer):
                 switch answer.status {

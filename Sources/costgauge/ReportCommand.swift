@@ -1,5 +1,4 @@
 internal import Glibc
-internal import HTTPClient
 internal import Ledger
 internal import SQLite
 internal import Usage
@@ -31,13 +30,10 @@ enum ReportCommand: Command {
         }
         let report: Report
         if let url = arguments["url"] {
-            let client = HTTPClient(userAgent: "costgauge-report")
-            client.start()
-            defer { client.stop() }
-            report = try Report(
-                ServerReport(
-                    client: client, url: url, headers: try ServerToken.headers(arguments)),
-                groupings: groupings, flags: flags, now: now)
+            report = try RunningServer.with(url, arguments) { server in
+                try Report(
+                    ServerReport(server: server), groupings: groupings, flags: flags, now: now)
+            }
         } else {
             let database = try flags.open()
             // One transaction, so that all tables speak of the same events.

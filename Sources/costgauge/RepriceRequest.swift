@@ -1,7 +1,5 @@
 internal import HTTPClient
 internal import JSON
-internal import Sidecar
-internal import Threading
 internal import Wire
 
 /// `costgauge price --reprice`: asks a running costgauge and prints what it answered.
@@ -18,14 +16,11 @@ enum RepriceRequest {
         }
         body.append(UInt8(ascii: "}"))
         let base = arguments["url"] ?? "http://127.0.0.1:10838"
-        let client = HTTPClient(userAgent: "costgauge/\(Version.number)")
-        client.start()
-        defer { client.stop() }
-        let request = HTTPClientRequest(
-            url: base + "/v1/prices/reprice",
-            headers: [(name: "Content-Type", value: "application/json")]
-                + (try ServerToken.headers(arguments)), body: body, totalMillis: totalMillis)
-        switch waitForAnswer({ client.send(request, completion: $0) }) {
+        let outcome = try RunningServer.with(base, arguments) { server in
+            server.post(
+                "/v1/prices/reprice", body, type: "application/json", totalMillis: totalMillis)
+        }
+        switch outcome {
         case .success(let response):
             if arguments.isSet("json") || response.status != 200 {
                 write(response.body, to: response.status == 200 ? 1 : 2)

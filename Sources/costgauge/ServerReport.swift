@@ -1,27 +1,18 @@
 internal import HTTPClient
 internal import JSON
 internal import Ledger
-internal import Threading
 internal import Usage
 internal import Wire
 
 /// A running server, asked over HTTP.
 struct ServerReport: ReportSource {
-    let client: HTTPClient
-    let url: String
-    let headers: [(name: String, value: String)]
+    let server: RunningServer
     /// Pages of a thousand rows that one table may take.
     static let pagesMax = 100
 
     private func get(_ path: String, isOptional: Bool = false) throws -> JSONValue? {
-        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
-        var request = HTTPClientRequest(
-            url: base + path, method: "GET", headers: [("Accept", "application/json")] + headers,
-            body: [],
-            totalMillis: 60_000)
-        request.connectMillis = 5000
-        request.responseBytesMax = 16 << 20
-        switch waitForAnswer({ client.send(request, completion: $0) }) {
+        let base = server.base
+        switch server.get(path, responseBytesMax: 16 << 20) {
         case .failure(let failure):
             throw UsageError(description: "--url: \(base) cannot be asked: \(failure.description)")
         case .success(let answer):
