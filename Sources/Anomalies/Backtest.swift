@@ -105,12 +105,7 @@ public struct Backtest: Sendable {
             try StoredEvents.read(
                 since: from * 1_000_000_000, until: until * 1_000_000_000, from: database
             ) { event in
-                var sums = WindowSums.Sums()
-                sums.events = 1
-                sums.cost = max(0, event.amount?.nanos ?? 0)
-                sums.largest = sums.cost
-                sums.tokens = Int64(event.tokens.input) + Int64(event.tokens.output)
-                add(event, sums)
+                add(event, WindowSums.Sums(event))
             }
         }
         for start in windows.keys.sorted() {

@@ -161,14 +161,7 @@ enum Recovery {
             """)
         while try select.step() {
             var event = CostEvent()
-            event.tenant = NameID(clamping: select.integer(0))
-            event.user = NameID(clamping: select.integer(1))
-            event.feature = NameID(clamping: select.integer(2))
-            event.agent = NameID(clamping: select.integer(3))
-            event.operation = NameID(clamping: select.integer(4))
-            event.provider = NameID(clamping: select.integer(5))
-            event.model = NameID(clamping: select.integer(6))
-            event.tags = NameID(clamping: select.integer(7))
+            event.readNames(select, from: 0)
             event.facts = UInt32(clamping: select.integer(8))
             event.received = select.integer(18) * RollUpDelta.seconds * 1_000_000_000
             var sums = RollUpDelta.Sums()

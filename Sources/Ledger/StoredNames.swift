@@ -9,3 +9,17 @@ public enum StoredNames {
         _ = try Recovery.loadNames(database, into: names)
     }
 }
+
+extension CostEvent {
+    /// Reads eight columns: tenant, user, feature, agent, operation, provider, model, tags.
+    public mutating func readNames(_ row: borrowing Statement, from column: Int32) {
+        tenant = NameID(clamping: row.integer(column))
+        user = NameID(clamping: row.integer(column + 1))
+        feature = NameID(clamping: row.integer(column + 2))
+        agent = NameID(clamping: row.integer(column + 3))
+        operation = NameID(clamping: row.integer(column + 4))
+        provider = NameID(clamping: row.integer(column + 5))
+        model = NameID(clamping: row.integer(column + 6))
+        tags = NameID(clamping: row.integer(column + 7))
+    }
+}
