@@ -221,7 +221,9 @@ let package = Package(
                 "Store",
                 "Usage", "Wire",
             ]),
-        test("Alerts", ["Budgets", "Ledger", "SQLite", "TimeZones", "Usage", "Wire"]),
+        test(
+            "Alerts",
+            ["Budgets", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage", "Wire"]),
         test(
             "Delivery",
             [

@@ -137,6 +137,14 @@ public final class API: HTTPHandler {
             onControl(exchange) { [self] query throws(APIError) in try alerts.deliveries(query) }
         case .replay:
             later(exchange) { [self] respond in alerts.replay(value, respond: respond) }
+        case .acknowledge:
+            guard exchange.bodyOutcome == .complete else {
+                return finish(exchange, AnomaliesHandler.tooLarge(Self.smallBytesMax).response)
+            }
+            let body = exchange.takeBody()
+            later(exchange) { [self] respond in
+                alerts.acknowledge(value, body, respond: respond)
+            }
         case .testReceiver:
             later(exchange) { [self] respond in alerts.test(value, respond: respond) }
         case .anomalies(let action): handle(action, value, exchange)

@@ -10,7 +10,8 @@ extension APIRoute {
         // Files without data: the page itself asks for a token.
         case .page, .webFile: nil
         case .events, .otlp, .litellm, .check, .reserve, .settle, .release, .replay: .editor
-        case .anomalies(.acknowledge), .anomalies(.snooze), .anomalies(.detect): .editor
+        case .acknowledge, .anomalies(.acknowledge), .anomalies(.snooze), .anomalies(.detect):
+            .editor
         case .reload, .scopes, .pause, .unpause: .admin
         case .anomalies: method == .get || method == .head ? .viewer : .editor
         default: method == .get || method == .head ? .viewer : .admin

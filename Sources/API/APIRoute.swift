@@ -14,6 +14,7 @@ struct APIRoute: Sendable {
         case anomalies(AnomalyAction)
         case scopes, pause, unpause
         case budgets, alerts, alert, deliveries, replay, testReceiver
+        case acknowledge
     }
 
     /// As the metrics and the 404 name it; a part in braces stands for any one part.
@@ -78,6 +79,7 @@ struct APIRoute: Sendable {
             APIRoute(path: "/v1/budgets", methods: read, action: .budgets),
             APIRoute(path: "/v1/alerts", methods: read, action: .alerts),
             APIRoute(path: "/v1/alerts/{id}", methods: read, action: .alert),
+            APIRoute(path: "/v1/alerts/{id}/ack", methods: [.post], action: .acknowledge),
             APIRoute(path: "/v1/deliveries", methods: read, action: .deliveries),
             APIRoute(path: "/v1/deliveries/{id}/replay", methods: [.post], action: .replay),
             APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),

@@ -1,5 +1,6 @@
 internal import Alerts
 internal import Anomalies
+internal import Delivery
 internal import HTTPServer
 internal import JSON
 internal import Ledger
@@ -166,7 +167,7 @@ struct AnomaliesHandler: Sendable {
 
 // Ack and snooze.
 extension AnomaliesHandler {
-    private func object(_ body: [UInt8], _ keys: [String]) throws(APIError) -> JSONValue {
+    func object(_ body: [UInt8], _ keys: [String]) throws(APIError) -> JSONValue {
         if body.isEmpty { return .object([]) }
         guard let json = try? JSONValue.read(body), let members = json.members else {
             throw Self.bad("the body is not a JSON object")
@@ -189,7 +190,7 @@ extension AnomaliesHandler {
         APIError(status: 400, code: "bad_request", message: message)
     }
 
-    private func text(_ json: JSONValue, _ key: String) throws(APIError) -> String {
+    func text(_ json: JSONValue, _ key: String) throws(APIError) -> String {
         guard let value = json[key] else { return "" }
         guard let text = value.string, text.utf8.count <= Self.textBytesMax else {
             throw Self.bad("\(key): is not text of at most \(Self.textBytesMax) bytes")
@@ -202,12 +203,15 @@ extension AnomaliesHandler {
         _ text: String, _ body: [UInt8], _ respond: @escaping @Sendable (HTTPResponse) -> Void
     ) throws(APIError) {
         let json = try object(body, ["by", "note"])
-        let id = try find(text).id
+        let anomaly = try find(text)
         let acknowledgement = Anomaly.Acknowledgement(
             at: services.ledger.now, by: try self.text(json, "by"),
             note: try self.text(json, "note"))
-        write(id, respond) { database throws(SQLiteError) in
-            _ = try AnomalyTable.acknowledge(id, acknowledgement, in: database)
+        let recorder = services.deliverer.recorder
+        write(anomaly.id, respond) { database throws(SQLiteError) in
+            _ = try AnomalyTable.acknowledge(anomaly.id, acknowledgement, in: database)
+            try recorder.acknowledge(
+                anomaly.dedupKey, by: acknowledgement.by, in: database, now: acknowledgement.at)
         }
     }
 

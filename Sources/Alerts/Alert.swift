@@ -9,6 +9,9 @@ public enum AlertKind: String, CaseIterable, Sendable {
     case anomaly
     case budgetPaused = "budget_paused"
     case deliveryFailed = "delivery_failed"
+    case ingestStalled = "ingest_stalled"
+    /// Stands for the alerts of one minute that were too many to be told one by one.
+    case alertStorm = "alert_storm"
     case test
 }
 
@@ -16,6 +19,9 @@ public enum AlertStatus: String, CaseIterable, Sendable {
     case firing, resolved
     /// Kept for the record; nobody was told.
     case recorded
+    /// It fires and somebody has said that they look at it. Stored alerts stay `firing`; this is
+    /// what a notification tells.
+    case acknowledged
 }
 
 /// The budget part of an alert. Amounts live here and in texts, never in what identifies the alert.
@@ -97,6 +103,20 @@ public struct Alert: Equatable, Sendable {
     public var details: [Detail] = []
     /// Why it is over, once it is.
     public var resolution: String?
+    /// Who looks at it, if somebody said so.
+    public var acknowledged: Acknowledgement?
+
+    public struct Acknowledgement: Equatable, Sendable {
+        /// Unix nanoseconds.
+        public let at: Int64
+        /// As given; may be empty.
+        public let by: String
+
+        public init(at: Int64, by: String) {
+            self.at = at
+            self.by = by
+        }
+    }
 
     public struct Detail: Equatable, Sendable {
         public let name: String
@@ -129,12 +149,23 @@ public struct Alert: Equatable, Sendable {
     /// `budget_threshold.firing`.
     public var type: String { "\(kind.rawValue).\(status.rawValue)" }
 
+    /// Fields of alerts that are no dimension.
+    public static let fields = [
+        "kind", "severity", "status", "title", "summary", "dedup_key", "budget", "threshold",
+        "receiver", "source", "anomaly_kind", "grade", "dimension", "value",
+    ]
+
     /// The value of a field that routes match on; nil when the alert has none such.
     public func field(_ name: String) -> String? {
         switch name {
         case "kind": kind.rawValue
         case "severity": severity.word
+        case "status": status.rawValue
+        case "title": title
+        case "summary": summary
+        case "dedup_key": dedupKey
         case "budget": budget?.name
+        case "threshold": budget?.threshold
         default:
             budget?.scope.first { $0.dimension == name }?.value
                 ?? details.first { $0.name == name }?.value

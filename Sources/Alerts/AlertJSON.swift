@@ -4,9 +4,10 @@ internal import Wire
 
 // The `data` object of webhooks and of `GET /v1/alerts`; amounts are decimal strings.
 extension Alert {
-    /// Appends the object. `top` and `link` are added when the alert is sent.
+    /// Appends the object. `top` and the links are added when the alert is sent.
     public func appendJSON(
-        to bytes: inout [UInt8], top: [TopSpender] = [], link: String? = nil
+        to bytes: inout [UInt8], top: [TopSpender] = [], link: String? = nil,
+        runbook: String? = nil
     ) {
         bytes.append("{\"version\":1" as StaticString)
         func add(_ key: StaticString, _ text: String) {
@@ -25,6 +26,10 @@ extension Alert {
         add("starts_at", RFC3339.text(unixNanos: startsAt / 1_000_000 * 1_000_000))
         if let endsAt { add("ends_at", RFC3339.text(unixNanos: endsAt / 1_000_000 * 1_000_000)) }
         if let resolution { add("resolution", resolution) }
+        if let acknowledged {
+            add("acknowledged_at", RFC3339.text(unixNanos: acknowledged.at / 1_000_000 * 1_000_000))
+            add("acknowledged_by", acknowledged.by)
+        }
         for detail in details {
             bytes.append(UInt8(ascii: ","))
             bytes.appendJSONString(detail.name)
@@ -49,11 +54,16 @@ extension Alert {
             }
             bytes.append("]" as StaticString)
         }
-        if let link {
-            bytes.append(",\"links\":{\"self\":" as StaticString)
-            bytes.appendJSONString(link)
-            bytes.append("}" as StaticString)
+        let links = [("self", link), ("runbook", runbook)].compactMap { name, url in
+            url.map { (name, $0) }
         }
+        for (index, entry) in links.enumerated() {
+            bytes.append(index == 0 ? ",\"links\":{" : ",")
+            bytes.appendJSONString(entry.0)
+            bytes.append(UInt8(ascii: ":"))
+            bytes.appendJSONString(entry.1)
+        }
+        if !links.isEmpty { bytes.append(UInt8(ascii: "}")) }
         bytes.append("}" as StaticString)
     }
 }

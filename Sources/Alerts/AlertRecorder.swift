@@ -8,13 +8,14 @@ public import Usage
 /// and only if its cause is, and every receiver that is to be told has its row in the outbox.
 public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
     // `router` and `counts` have their locks; the rest belongs to the writer's thread.
+    // Repeats and digests: AlertRecorder+Repeats.swift, AlertRecorder+Storm.swift.
 
     public struct Count: Hashable, Sendable {
         public let kind: AlertKind
         public let severity: Severity
     }
 
-    private let router: Mutex<AlertRouter>
+    let router: Mutex<AlertRouter>
     private let counts: Mutex<[Count: Int]>
     private let retentionNanos: Int64
     private let random: @Sendable () -> UInt64
@@ -22,6 +23,10 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
     private var raised: [Count] = []
     private var hasDeliveries = false
     private var nextPrune: Int64 = 0
+    var nextRepeat: Int64 = 0
+    var storm = StormControl()
+    /// As the store has it.
+    private var durableStorm = StormControl()
     private static let pruneNanos: Int64 = 3600 * 1_000_000_000
 
     /// - Parameter retentionNanos: how long alerts are kept once they are over; 0 keeps them.
@@ -110,11 +115,27 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
         guard try !AlertTable.isKnown(alert.dedupKey, in: database) else { return false }
         try AlertTable.insert(alert, into: database)
         guard alert.status == .firing else { return true }
-        raised.append(Count(kind: alert.kind, severity: alert.severity))
+        countRaised(alert)
         for receiver in router.withLock({ $0.receivers(for: alert) }) {
-            try deliver(alert.id, .firing, to: receiver, alert.dedupKey, in: database, now: now)
+            try tell(receiver, of: alert, in: database, now: now)
         }
         return true
+    }
+
+    func countRaised(_ alert: Alert) {
+        raised.append(Count(kind: alert.kind, severity: alert.severity))
+    }
+
+    /// Puts a notification into the outbox, or keeps it for the digest of its minute.
+    private func tell(
+        _ receiver: ReceiverProfile, of alert: Alert, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        let isHeld =
+            !receiver.groupsAlerts
+            && storm.holds(receiver.name, limit: router.withLock { $0.stormLimit }, now: now)
+        try deliver(
+            alert.id, .firing, to: receiver.name, alert.dedupKey, state: isHeld ? .held : .pending,
+            in: database, now: now)
     }
 
     /// Ends an alert and tells those receivers that were told of it and want to know.
@@ -125,29 +146,34 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
             return
         }
         for receiver in try DeliveryTable.receiversTold(of: id, in: database)
-        where router.withLock({ $0.sendsResolved(receiver) }) {
+        where router.withLock({ $0.profile(receiver)?.sendsResolved ?? false }) {
             try deliver(id, .resolved, to: receiver, dedupKey, in: database, now: now)
         }
     }
 
-    private func deliver(
+    func deliver(
         _ alert: String, _ status: AlertStatus, to receiver: String, _ dedupKey: String,
-        in database: borrowing Database, now: Int64
+        state: DeliveryState = .pending, round: Int = 0, in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         try DeliveryTable.insert(
             id: newID("dlv_"), alert: alert, status, receiver: receiver, dedupKey: dedupKey,
-            into: database, now: now)
+            state: state, round: round, into: database, now: now)
         hasDeliveries = true
     }
 }
 
 // Its part in the writer's transactions.
 extension AlertRecorder {
-    public func recover(from database: borrowing Database, now: Int64) {}
+    public func recover(from database: borrowing Database, now: Int64) throws(SQLiteError) {
+        try recoverStorm(from: database)
+        durableStorm = storm
+    }
+
     public func replay(_ rows: EventRows) {}
     public func prepare(_ group: [EventBatch], in database: borrowing Database, now: Int64) {}
 
     public func committed() {
+        durableStorm = storm
         if !raised.isEmpty {
             counts.withLock { counts in
                 for count in raised { counts[count, default: 0] += 1 }
@@ -161,15 +187,24 @@ extension AlertRecorder {
     }
 
     public func rolledBack() {
+        storm = durableStorm
         raised.removeAll()
         hasDeliveries = false
     }
 
-    public func isDue(now: Int64) -> Bool { retentionNanos > 0 && now >= nextPrune }
+    public func isDue(now: Int64) -> Bool {
+        isPruneDue(now) || storm.isDue(now: now) || isRepeatDue(now: now)
+    }
+
+    private func isPruneDue(_ now: Int64) -> Bool { retentionNanos > 0 && now >= nextPrune }
 
     public func tick(in database: borrowing Database, now: Int64) throws(SQLiteError) {
-        nextPrune = now + Self.pruneNanos
-        try AlertTable.prune(database, before: now - retentionNanos)
+        if isPruneDue(now) {
+            nextPrune = now + Self.pruneNanos
+            try AlertTable.prune(database, before: now - retentionNanos)
+        }
+        if storm.isDue(now: now) { try tellDigests(in: database, now: now) }
+        if isRepeatDue(now: now) { try tellAgain(in: database, now: now) }
     }
 
     public func checkpoint(in database: borrowing Database, now: Int64) {}

@@ -38,4 +38,28 @@ public enum AlertSchema {
         create index deliveries_pending on deliveries (seq) where state = 'pending';
         create index deliveries_by_alert on deliveries (alert);
         """
+
+    /// Acknowledgements, repeated notifications, and what each receiver waits for. `round` counts
+    /// the repeats of one notification. `gaps` of a source are its longest silences of the last
+    /// days in nanoseconds, youngest first.
+    public static let delivery = """
+        alter table alerts add column acked_ns integer;
+        alter table alerts add column acked_by text;
+        create index alerts_firing on alerts (starts_ns) where status = 'firing';
+        create index alerts_ended on alerts (ends_ns) where status = 'resolved';
+
+        alter table deliveries add column round integer not null default 0;
+        drop index deliveries_pending;
+        create index deliveries_waiting on deliveries (receiver, seq) where state = 'pending';
+        create index deliveries_held on deliveries (receiver, seq) where state = 'held';
+        create index deliveries_dead on deliveries (receiver) where state = 'dead';
+
+        create table ingest_sources (
+            source text primary key,
+            first_ns integer not null,
+            last_ns integer not null,
+            day integer not null,
+            gaps text not null
+        ) without rowid;
+        """
 }

@@ -8,6 +8,10 @@ public enum DeliveryState: String, CaseIterable, Sendable {
     case pending, delivered
     /// Given up: a dead letter, kept until it is replayed or too old.
     case dead
+    /// Came in a storm of alerts and waits for the digest of its minute.
+    case held
+    /// Told by a digest.
+    case digested
 }
 
 /// One row of the outbox: an alert, or its end, on its way to one receiver.
@@ -32,6 +36,8 @@ public struct Delivery: Equatable, Sendable {
     public var answer: Int?
     /// What was wrong with the last attempt; holds no secrets.
     public var error: String?
+    /// 0, and for the n-th repeat of a notification n.
+    public var round = 0
 
     public init(
         sequence: Int64, id: String, alert: String, status: AlertStatus, receiver: String,
@@ -117,10 +123,10 @@ public enum AlertTable {
         return id
     }
 
-    private static let columns =
+    static let columns =
         """
-        id, dedup_key, kind, status, severity, title, summary, starts_ns, ends_ns, budget, details,
-        resolution
+        id, dedup_key, kind, status, severity, title, summary, starts_ns, ends_ns, budget, \
+        details, resolution, acked_ns, acked_by
         """
 
     public static func alert(
@@ -184,17 +190,20 @@ public enum AlertTable {
         var select = try database.prepare(
             """
             select \(columns) from alerts
-            where (? = '' or status = ?) and (? = '' or kind = ?)
-                and (starts_ns, id) < (?, ?)
-            order by starts_ns desc, id desc limit ?
+            where (?1 = '' or status = ?1
+                    or ?1 = 'acknowledged' and status = 'firing' and acked_ns is not null)
+                and (?2 = '' or kind = ?2) and (starts_ns, id) < (?3, ?4)
+            order by starts_ns desc, id desc limit ?5
             """)
         try select.bind(1, status?.rawValue ?? "")
-        try select.bind(2, status?.rawValue ?? "")
-        try select.bind(3, kind?.rawValue ?? "")
-        try select.bind(4, kind?.rawValue ?? "")
-        try select.bind(5, before?.starts ?? .max)
-        try select.bind(6, before?.id ?? "")
-        try select.bind(7, Int64(limit))
+        try select.bind(2, kind?.rawValue ?? "")
+        try select.bind(3, before?.starts ?? .max)
+        try select.bind(4, before?.id ?? "")
+        try select.bind(5, Int64(limit))
+        return try readAll(&select)
+    }
+
+    static func readAll(_ select: inout Statement) throws(SQLiteError) -> [Alert] {
         var alerts: [Alert] = []
         while try select.step() { if let alert = read(select) { alerts.append(alert) } }
         return alerts
@@ -218,6 +227,9 @@ public enum AlertTable {
             }
         }
         alert.resolution = row.isNull(11) ? nil : row.text(11)
+        if !row.isNull(12) {
+            alert.acknowledged = .init(at: row.integer(12), by: row.text(13))
+        }
         return alert
     }
 

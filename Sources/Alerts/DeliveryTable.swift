@@ -3,36 +3,39 @@ internal import Usage
 
 /// The rows of the outbox. Writes come from the writer's transactions only.
 public enum DeliveryTable {
-    private static let columns =
+    static let columns =
         """
         seq, id, alert, status, receiver, dedup_key, state, attempts, created_ns, since_ns, next_ns,
-        ended_ns, answer, error
+        ended_ns, answer, error, round
         """
 
     static func insert(
         id: String, alert: String, _ status: AlertStatus, receiver: String, dedupKey: String,
-        into database: borrowing Database, now: Int64
+        state: DeliveryState = .pending, round: Int = 0, into database: borrowing Database,
+        now: Int64
     ) throws(SQLiteError) {
         var statement = try database.prepare(
             """
             insert into deliveries (id, alert, status, receiver, dedup_key, state, created_ns,
-                since_ns, next_ns)
-            values (?, ?, ?, ?, ?, 'pending', ?6, ?6, ?6)
+                since_ns, next_ns, round)
+            values (?, ?, ?, ?, ?, ?, ?7, ?7, ?7, ?8)
             """)
-        let texts = [id, alert, status.rawValue, receiver, dedupKey]
+        let texts = [id, alert, status.rawValue, receiver, dedupKey, state.rawValue]
         for (index, text) in texts.enumerated() { try statement.bind(Int32(index) + 1, text) }
-        try statement.bind(6, now)
+        try statement.bind(7, now)
+        try statement.bind(8, Int64(round))
         try statement.run()
     }
 
-    /// Who was to be told that an alert fires.
+    /// Who was to be told that an alert fires, by itself and not in a digest.
     static func receiversTold(
         of alert: String, in database: borrowing Database
     ) throws(SQLiteError) -> [String] {
         var select = try database.prepare(
             """
-            select distinct receiver from deliveries where alert = ? and status = 'firing'
-            order by seq
+            select receiver from deliveries
+            where alert = ? and status = 'firing' and state not in ('held', 'digested')
+            group by receiver order by min(seq)
             """)
         try select.bind(1, alert)
         var receivers: [String] = []
@@ -40,18 +43,58 @@ public enum DeliveryTable {
         return receivers
     }
 
-    /// What waits behind `sequence`, in order.
+    /// What waits for a receiver behind `sequence`, in order.
     public static func pending(
-        after sequence: Int64, limit: Int, in database: borrowing Database
+        for receiver: String, after sequence: Int64, limit: Int, in database: borrowing Database
     ) throws(SQLiteError) -> [Delivery] {
         var select = try database.prepare(
             """
-            select \(columns) from deliveries where state = 'pending' and seq > ?
+            select \(columns) from deliveries where state = 'pending' and receiver = ? and seq > ?
             order by seq limit ?
             """)
-        try select.bind(1, sequence)
-        try select.bind(2, Int64(limit))
+        try select.bind(1, receiver)
+        try select.bind(2, sequence)
+        try select.bind(3, Int64(limit))
         return try read(&select)
+    }
+
+    /// How many wait for a receiver behind `sequence`.
+    public static func pendingCount(
+        for receiver: String, after sequence: Int64, in database: borrowing Database
+    ) throws(SQLiteError) -> Int {
+        var select = try database.prepare(
+            """
+            select count(*) from deliveries where state = 'pending' and receiver = ? and seq > ?
+            """)
+        try select.bind(1, receiver)
+        try select.bind(2, sequence)
+        return try select.step() ? Int(select.integer(0)) : 0
+    }
+
+    /// The receivers for which something waits, configured or not.
+    public static func receiversWaitedFor(
+        in database: borrowing Database
+    ) throws(SQLiteError) -> [String] {
+        var select = try database.prepare(
+            "select distinct receiver from deliveries where state = 'pending' order by receiver")
+        var names: [String] = []
+        while try select.step() { names.append(select.text(0)) }
+        return names
+    }
+
+    /// Makes dead letters of all that waits for a receiver.
+    public static func giveUp(
+        on receiver: String, _ reason: String, in database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        var statement = try database.prepare(
+            """
+            update deliveries set state = 'dead', ended_ns = ?, error = ?
+            where state = 'pending' and receiver = ?
+            """)
+        try statement.bind(1, now)
+        try statement.bind(2, reason)
+        try statement.bind(3, receiver)
+        try statement.run()
     }
 
     /// Youngest first; filters that are nil let everything through.
@@ -135,7 +178,7 @@ public enum DeliveryTable {
         return counts
     }
 
-    private static func read(_ select: inout Statement) throws(SQLiteError) -> [Delivery] {
+    static func read(_ select: inout Statement) throws(SQLiteError) -> [Delivery] {
         var deliveries: [Delivery] = []
         while try select.step() {
             guard let status = AlertStatus(rawValue: select.text(3)),
@@ -152,8 +195,33 @@ public enum DeliveryTable {
             delivery.ended = select.isNull(11) ? nil : select.integer(11)
             delivery.answer = select.isNull(12) ? nil : Int(select.integer(12))
             delivery.error = select.isNull(13) ? nil : select.text(13)
+            delivery.round = Int(select.integer(14))
             deliveries.append(delivery)
         }
         return deliveries
+    }
+}
+
+extension AlertTable {
+    /// Alerts that a receiver has been told of and that fire, or that it has been told the end of
+    /// since then; by id, behind `after`.
+    public static func toRepeat(
+        to receiver: String, after: String, limit: Int, endedSince: Int64,
+        in database: borrowing Database
+    ) throws(SQLiteError) -> [Alert] {
+        var select = try database.prepare(
+            """
+            select \(columns) from alerts
+            where id > ?1 and (status = 'firing' or status = 'resolved' and ends_ns > ?2)
+                and exists (select 1 from deliveries
+                    where alert = alerts.id and receiver = ?3 and state = 'delivered'
+                        and deliveries.status = alerts.status)
+            order by id limit ?4
+            """)
+        try select.bind(1, after)
+        try select.bind(2, endedSince)
+        try select.bind(3, receiver)
+        try select.bind(4, Int64(limit))
+        return try readAll(&select)
     }
 }

@@ -26,6 +26,13 @@ static inline CURLcode costgauge_curl_status(CURL *easy, long *status) {
 static inline CURLcode costgauge_curl_private(CURL *easy, void **pointer) {
     return curl_easy_getinfo(easy, CURLINFO_PRIVATE, pointer);
 }
+// Renamed in libcurl 8.2, where the old name is a macro.
+static inline CURLcode costgauge_curl_let_recipients_fail(CURL *easy) {
+    return curl_easy_setopt(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
+}
+// Members of an enum that Swift sees as another type than the long which the option takes.
+static inline long costgauge_curl_tls_always(void) { return CURLUSESSL_ALL; }
+static inline long costgauge_curl_tls_if_offered(void) { return CURLUSESSL_TRY; }
 // A union member and a macro-built enum that Swift does not reach.
 static inline CURLcode costgauge_curl_result(const CURLMsg *message) { return message->data.result; }
 static inline int costgauge_curl_is_done(const CURLMsg *message) { return message->msg == CURLMSG_DONE; }

@@ -8,11 +8,17 @@ internal import YAML
 public struct AlertSettings: Equatable, Sendable {
     public var receivers: [Receiver] = []
     public var routes: [AlertRouter.Route] = []
+    /// New alerts to one receiver within a minute past which the rest is told as one; 0: never.
+    public var stormLimit = 0
+    public var heartbeat: HeartbeatSettings?
+    /// The shortest silence of a source that is told; 0: none is.
+    public var stalledNanos: Int64 = 3600 * 1_000_000_000
 
     public init() {}
 
     public var router: AlertRouter {
-        AlertRouter(receivers: receivers.map(\.profile), routes: routes)
+        AlertRouter(
+            receivers: receivers.map(\.profile), routes: routes, stormLimit: stormLimit)
     }
 }
 
@@ -20,103 +26,35 @@ extension Configuration {
     static let receiversMax = 100
     static let routesMax = 1000
     static let headersMax = 32
-
-    /// What the `type` of a receiver may be.
-    enum ReceiverType: String, CaseIterable {
-        case slack, pagerduty, webhook, log
-    }
+    /// Shorter, and a repeat would be a storm of its own.
+    static let repeatNanosMin: Int64 = 60_000_000_000
 
     static func readAlerts(_ map: inout ConfigurationMap) -> AlertSettings {
         var settings = AlertSettings()
         var alerts = map.map("alerts")
-        var names: Set<String> = []
+        let wording = alerts.wording(Receiver.Wording())
+        var names: [String: [String]] = [:]
         settings.receivers =
             alerts.maps("receivers", countMax: receiversMax) { entry in
-                readReceiver(&entry, &names)
-            } ?? []
+                readReceiver(&entry, wording, &names)
+            }?.flatMap { $0 } ?? []
         settings.routes =
             alerts.maps("routes", countMax: routesMax) { entry in
                 readRoute(&entry, receivers: names)
             } ?? []
+        settings.stormLimit = alerts.integer("storm_limit", default: 0, in: 0...10_000)
+        settings.stalledNanos = alerts.nanos(
+            "ingest_stalled_after", default: settings.stalledNanos, in: 0...(30 * nanosPerDay))
+        settings.heartbeat = readHeartbeat(&alerts)
         alerts.finish()
         return settings
     }
 
-    private static func readReceiver(
-        _ map: inout ConfigurationMap, _ names: inout Set<String>
-    ) -> Receiver? {
-        let name = map.name("name")
-        if let name, !names.insert(name).inserted {
-            map.fault("name", "\"\(name)\" names another receiver already")
-        }
-        let types = ReceiverType.allCases.map(\.rawValue).joined(separator: ", ")
-        let type = map.scalar("type", default: nil, expected: "one of \(types)") { text in
-            ReceiverType(rawValue: text).map { ReceiverType?.some($0) }
-        }
-        if !map.has("type"), !map.reader.isListingKeys {
-            map.missing("type", "write one of \(types)")
-        }
-        let profile = ReceiverProfile(
-            name: name ?? "", minSeverity: map.severity("min_severity") ?? .info,
-            sendsResolved: map.boolean("send_resolved", default: type == .pagerduty))
-        var receiver = Receiver(profile: profile, kind: .log)
-        receiver.timeoutMillis = Int(
-            map.nanos("timeout", default: 15_000_000_000, in: 1_000_000_000...120_000_000_000)
-                / 1_000_000)
-        receiver.proxy = map.secretURL("proxy")
-        receiver.headers = map.headers("headers", countMax: headersMax)
-        guard let kind = readKind(&map, type), name != nil else { return nil }
-        receiver.kind = kind
-        return receiver
-    }
-
-    /// The keys of each type; those of other types are unknown to it.
-    private static func readKind(
-        _ map: inout ConfigurationMap, _ type: ReceiverType?
-    ) -> Receiver.Kind? {
-        let isListing = map.reader.isListingKeys
-        let url = type != .log || isListing ? map.secretURL("url") : nil
-        if type == .pagerduty || isListing {
-            let key = map.secret("routing_key")
-            if let key {
-                return .pagerDuty(url: url?.reveal() ?? Receiver.pagerDutyURL, routingKey: key)
-            }
-            if !isListing, !map.has("routing_key"), !map.has("routing_key_file") {
-                map.missing("routing_key", "write the integration key of a PagerDuty service")
-            }
-        }
-        var secrets: [Secret] = []
-        if type == .webhook || isListing {
-            // Both sign until every receiver of the webhook knows the new one.
-            for key in ["secret", "secret_previous"] {
-                guard let secret = map.secret(key) else { continue }
-                if !Receiver.isSigningSecret(secret) {
-                    map.fault(
-                        map.has(key) ? key : "\(key)_file",
-                        "must be whsec_ and Base64 of 24 to 64 random bytes, as "
-                            + "printf whsec_; openssl rand -base64 32 makes it")
-                }
-                secrets.append(secret)
-            }
-        }
-        switch type {
-        case .log: return .log
-        case .slack, .webhook:
-            guard let url else {
-                if !map.has("url"), !map.has("url_file") {
-                    map.missing("url", "write where its notifications are posted to")
-                }
-                return nil
-            }
-            return type == .slack ? .slack(url: url) : .webhook(url: url, secrets: secrets)
-        case .pagerduty, nil: return nil
-        }
-    }
-
     private static func readRoute(
-        _ map: inout ConfigurationMap, receivers: Set<String>
+        _ map: inout ConfigurationMap, receivers: [String: [String]]
     ) -> AlertRouter.Route? {
-        let known = ["kind", "severity", "budget", "receiver", "anomaly_kind"]
+        let known = Alert.fields
+        let names = receivers.keys.sorted()
         let matches = map.texts("match", countMax: 16).compactMap { entry -> AlertRouter.Match? in
             guard known.contains(entry.name) || Dimension(entry.name) != nil else {
                 map.reader.fault(
@@ -125,33 +63,38 @@ extension Configuration {
                         + "dimensions of budgets and anomalies, such as tenant")
                 return nil
             }
-            checkMatch(entry, receivers, map)
+            checkMatch(entry, names, map)
             return .init(field: entry.name, pattern: Pattern(entry.values))
         }
         let to = map.list(
-            "receivers", default: [String](), countMax: receiversMax,
+            "receivers", default: [[String]](), countMax: receiversMax,
             expected: "the name of a receiver; there are "
-                + (receivers.isEmpty ? "none" : receivers.sorted().joined(separator: ", "))
-        ) { receivers.contains($0) ? $0 : nil }
+                + (names.isEmpty ? "none" : names.joined(separator: ", "))
+        ) { receivers[$0] }
         if !map.has("receivers"), !map.reader.isListingKeys {
             map.missing("receivers", "write the names of those who are told; [] for nobody")
         }
+        let repeats = map.nanos("repeat_interval", default: 0, in: 0...(30 * nanosPerDay))
+        if repeats > 0, repeats < repeatNanosMin {
+            map.fault("repeat_interval", "must be 1m or more, or 0s for no repeats")
+        }
         return AlertRouter.Route(
-            match: matches, receivers: to, continues: map.boolean("continue", default: false))
+            match: matches, receivers: to.flatMap { $0 },
+            continues: map.boolean("continue", default: false), repeatNanos: repeats)
     }
 }
 
 extension Configuration {
     /// A misspelt word would make a route that never matches.
     private static func checkMatch(
-        _ entry: (name: String, values: [String], mark: YAMLMark), _ receivers: Set<String>,
+        _ entry: (name: String, values: [String], mark: YAMLMark), _ receivers: [String],
         _ map: ConfigurationMap
     ) {
         let words: [String]
         switch entry.name {
         case "severity": words = Severity.words
         case "kind": words = AlertKind.allCases.map(\.rawValue)
-        case "receiver": words = receivers.sorted()
+        case "receiver": words = receivers
         default: return
         }
         for value in entry.values {

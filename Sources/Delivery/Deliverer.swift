@@ -23,6 +23,8 @@ public struct DelivererServices: Sendable {
     public let top: @Sendable (_ alert: Alert, _ database: borrowing Database) -> [TopSpender]
     /// The page that shows an alert, by its id.
     public let link: @Sendable (_ alert: String) -> String?
+    /// Whether costgauge does its work; no heartbeat otherwise.
+    public let isHealthy: @Sendable () -> Bool
     public let log: Logger
 
     public init(
@@ -34,7 +36,8 @@ public struct DelivererServices: Sendable {
                 _ job: @escaping StoreJob, _ completion: @escaping @Sendable (Bool) -> Void
             ) -> Void,
         top: @escaping @Sendable (_ alert: Alert, _ database: borrowing Database) -> [TopSpender],
-        link: @escaping @Sendable (_ alert: String) -> String?, log: Logger
+        link: @escaping @Sendable (_ alert: String) -> String?,
+        isHealthy: @escaping @Sendable () -> Bool = { true }, log: Logger
     ) {
         self.transport = transport
         self.time = time
@@ -44,6 +47,7 @@ public struct DelivererServices: Sendable {
         self.write = write
         self.top = top
         self.link = link
+        self.isHealthy = isHealthy
         self.log = log
     }
 }
@@ -51,23 +55,29 @@ public struct DelivererServices: Sendable {
 /// Empties the outbox: reads what is pending, sends it when the queue says so, stores what became
 /// of it. The outbox in the store is the truth; what is held here can be lost at any time.
 public final class Deliverer: Sendable {
-    /// Deliveries held in memory; the rest stays in the store until there is room.
-    static let itemsMax = 10_000
-    /// At stop, requests under way get so long to be answered.
-    static let stopNanos: UInt64 = 5_000_000_000
+    /// At stop, requests under way get so long to be answered, and their states so long to be
+    /// stored after that.
+    static let stopNanos: UInt64 = 10_000_000_000
+    static let storeNanos: UInt64 = 2_000_000_000
     /// The longest sleep.
     private static let idleNanos: UInt64 = 1_000_000_000
 
     private let services: DelivererServices
+    public var recorder: AlertRecorder { services.recorder }
     private let inbox = DeliveryInbox()
     private let shared = Mutex(DeliveryReadings())
     private let receivers: Mutex<[Receiver]>
     private let thread = Mutex<NamedThread?>(nil)
 
-    public init(receivers: [Receiver], services: DelivererServices) {
+    public init(
+        receivers: [Receiver], heartbeat: HeartbeatSettings? = nil, services: DelivererServices
+    ) {
         self.receivers = Mutex(receivers)
         self.services = services
-        inbox.put { $0.receivers = receivers }
+        inbox.put {
+            $0.receivers = receivers
+            $0.heartbeat = .some(heartbeat)
+        }
     }
 
     public func start() {
@@ -80,9 +90,12 @@ public final class Deliverer: Sendable {
         thread.withLock { $0.take() }?.join()
     }
 
-    public func configure(_ receivers: [Receiver]) {
+    public func configure(_ receivers: [Receiver], heartbeat: HeartbeatSettings? = nil) {
         self.receivers.withLock { $0 = receivers }
-        inbox.put { $0.receivers = receivers }
+        inbox.put {
+            $0.receivers = receivers
+            $0.heartbeat = .some(heartbeat)
+        }
     }
 
     /// New rows are in the outbox.
@@ -115,13 +128,21 @@ public final class Deliverer: Sendable {
             return
         }
         var stopBy: UInt64?
+        var hasGivenUp = false
         while true {
             let sleepUntil = worker.turn()
             shared.withLock { $0 = worker.readings }
             let now = services.time.monotonicNanos
             if worker.isStopping {
                 stopBy = stopBy ?? now + Self.stopNanos
-                if worker.isIdle || now >= stopBy ?? 0 { return }
+                if worker.isIdle { return }
+                if now >= stopBy ?? 0 {
+                    if hasGivenUp { return }
+                    hasGivenUp = true
+                    stopBy = now + Self.storeNanos
+                    worker.giveUpWaiting()
+                    continue
+                }
             }
             let sleep = min(Self.idleNanos, sleepUntil.map { $0 > now ? $0 - now : 0 } ?? .max)
             if sleep > 0 { inbox.wait(nanos: sleep) }
@@ -132,11 +153,16 @@ public final class Deliverer: Sendable {
 /// What other threads tell the deliverer.
 final class DeliveryInbox: Sendable {
     struct Contents: Sendable {
-        var results: [(Delivery, HTTPClientOutcome)] = []
+        var results: [(Delivery, Receiver, HTTPClientOutcome)] = []
+        /// Receivers that have answered a resend.
+        var resent: [(Receiver, HTTPClientOutcome)] = []
+        var heartbeats: [HTTPClientOutcome] = []
+        var heartbeat: HeartbeatSettings??
         /// Sequences of deliveries whose state was stored or could not be, and whether it was.
         var stored: [(sequences: [Int64], isDurable: Bool)] = []
         var receivers: [Receiver]?
         var hasNew = true
+        var hasDead = false
         var isStopping = false
     }
 

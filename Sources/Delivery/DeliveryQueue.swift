@@ -12,6 +12,8 @@ struct DeliveryQueue {
     /// or its clock, may have lost that day.
     static let ageNanosMax: UInt64 = 86_400_000_000_000
     static let attemptsMin = 10
+    /// Deliveries of one receiver held in memory; the rest stays in the store until there is room.
+    static let itemsMax = 1000
     private static let second: UInt64 = 1_000_000_000
 
     struct Item: Equatable {
@@ -45,8 +47,11 @@ struct DeliveryQueue {
     }
 
     struct Line {
-        let pauseNanos: UInt64
-        let inFlightMax: Int
+        var pauseNanos: UInt64
+        var inFlightMax: Int
+        /// Its receiver is no longer configured: it only waits for what is in flight.
+        var isClosed = false
+        var count = 0
         var lanes: [String: Lane] = [:]
         /// Ascending.
         var heads: [Head] = []
@@ -61,35 +66,53 @@ struct DeliveryQueue {
     }
 
     private var lines: [String: Line] = [:]
-    private(set) var count = 0
 
-    /// Takes receivers over; items of those that are gone come back, to be given up.
-    mutating func configure(_ receivers: [Receiver]) -> [Delivery] {
-        var new: [String: Line] = [:]
+    /// Takes receivers over. Lines of those that are gone end with their last request in flight;
+    /// what waits in them stays in the store.
+    mutating func configure(_ receivers: [Receiver]) {
+        for name in lines.keys { lines[name]?.isClosed = true }
         for receiver in receivers {
-            var line = Line(pauseNanos: receiver.pauseNanos, inFlightMax: receiver.inFlightMax)
-            if let old = lines.removeValue(forKey: receiver.name) {
-                line.lanes = old.lanes
-                line.heads = old.heads
-                line.inFlight = old.inFlight
-                line.openAt = old.isBroken ? 0 : old.openAt
-            }
-            new[receiver.name] = line
+            var line =
+                lines[receiver.name]
+                ?? Line(pauseNanos: receiver.pauseNanos, inFlightMax: receiver.inFlightMax)
+            line.isClosed = false
+            line.pauseNanos = receiver.pauseNanos
+            line.inFlightMax = receiver.inFlightMax
+            if line.isBroken { line.openAt = 0 }
+            line.failures = 0
+            line.failingSince = nil
+            lines[receiver.name] = line
         }
-        let gone = lines.values.flatMap { $0.lanes.values.flatMap(\.items) }.map(\.delivery)
-        lines = new
-        count -= gone.count
-        return gone.sorted { $0.sequence < $1.sequence }
+        for (name, line) in lines where line.isClosed && line.inFlight == 0 { lines[name] = nil }
     }
 
     func knows(_ receiver: String) -> Bool { lines[receiver] != nil }
 
-    /// Deliveries come in the order of their sequence.
+    /// How many more deliveries of a receiver may be held in memory.
+    func room(for receiver: String) -> Int {
+        lines[receiver].map { max(0, Self.itemsMax - $0.count) } ?? 0
+    }
+
+    /// Deliveries of a receiver come in the order of their sequence.
     mutating func add(_ delivery: Delivery, since: Int64, due: UInt64) {
-        guard lines[delivery.receiver] != nil else { return }
-        count += 1
-        let item = Item(delivery: delivery, since: since, due: due)
-        lines[delivery.receiver]?.add(item)
+        lines[delivery.receiver]?.add(Item(delivery: delivery, since: since, due: due))
+    }
+
+    /// Takes the turn of a request that is no delivery; false when the receiver's rate or its
+    /// breaker does not allow one now.
+    mutating func takesTurn(_ receiver: String, now: UInt64) -> Bool {
+        guard let line = lines[receiver], !line.isClosed, line.openAt <= now else { return false }
+        lines[receiver]?.openAt = now + (line.isBroken ? Self.probeNanos : line.pauseNanos)
+        return true
+    }
+
+    /// What became of such a request.
+    mutating func answered(_ receiver: String, now: UInt64) {
+        lines[receiver]?.succeeded(now: now)
+    }
+
+    mutating func failed(_ receiver: String, pause: UInt64?, now: UInt64) {
+        lines[receiver]?.failed(pause: pause, now: now)
     }
 
     /// The next request to send; it is then in flight until `ended`.
@@ -108,8 +131,8 @@ struct DeliveryQueue {
         return .wait(until: earliest)
     }
 
-    /// Takes in what became of a request. Answers the delivery as it is to be stored, and nil when
-    /// its receiver is no longer configured.
+    /// Takes in what became of a request. Answers the delivery as it is to be stored; nil when it
+    /// is none of those in flight.
     ///
     /// - Parameter random: a number below its argument.
     mutating func ended(
@@ -124,8 +147,8 @@ struct DeliveryQueue {
         line.inFlight -= 1
         line.lanes[delivery.dedupKey]?.isInFlight = false
         switch verdict {
-        case .delivered(let status):
-            item.delivery.end(.delivered, status, nil, unixNow)
+        case .delivered(let status, let note):
+            item.delivery.end(.delivered, status, note, unixNow)
             line.succeeded(now: now)
         case .refused(let status, let error):
             item.delivery.end(.dead, status, error, unixNow)
@@ -149,10 +172,10 @@ struct DeliveryQueue {
             line.lanes[delivery.dedupKey]?.items[0] = item
         } else {
             line.lanes[delivery.dedupKey]?.items.removeFirst()
-            count -= 1
+            line.count -= 1
         }
         line.lineUp(delivery.dedupKey)
-        lines[delivery.receiver] = line
+        lines[delivery.receiver] = line.isClosed && line.inFlight == 0 ? nil : line
         return result
     }
 
@@ -170,24 +193,19 @@ struct DeliveryQueue {
     /// A receiver that has failed without a break since then.
     func failingSince(_ receiver: String) -> UInt64? { lines[receiver]?.failingSince }
 
-    /// How many wait for a receiver, and since when the oldest does.
-    func waiting(for receiver: String) -> (count: Int, oldest: Int64?) {
-        guard let line = lines[receiver] else { return (0, nil) }
-        var count = 0
-        var oldest: Int64?
-        for lane in line.lanes.values {
-            count += lane.items.count
-            if let since = lane.items.first?.delivery.created {
-                oldest = min(oldest ?? since, since)
-            }
-        }
-        return (count, oldest)
+    /// How many of a receiver are held in memory.
+    func count(of receiver: String) -> Int { lines[receiver]?.count ?? 0 }
+
+    /// Since when the oldest of a receiver waits, in Unix nanoseconds.
+    func oldest(of receiver: String) -> Int64? {
+        lines[receiver]?.lanes.values.compactMap { $0.items.first?.delivery.created }.min()
     }
 }
 
 extension DeliveryQueue.Line {
     mutating func add(_ item: DeliveryQueue.Item) {
         let key = item.delivery.dedupKey
+        count += 1
         lanes[key, default: .init()].items.append(item)
         if lanes[key]?.items.count == 1 { lineUp(key) }
     }
@@ -213,7 +231,7 @@ extension DeliveryQueue.Line {
     }
 
     mutating func next(now: UInt64) -> DeliveryQueue.Step {
-        guard let head = heads.first, inFlight < (isBroken ? 1 : inFlightMax) else {
+        guard !isClosed, let head = heads.first, inFlight < (isBroken ? 1 : inFlightMax) else {
             return .wait(until: nil)
         }
         // A probe does not wait for its delivery's own turn.

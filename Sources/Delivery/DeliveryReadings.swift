@@ -16,7 +16,16 @@ public struct DeliveryReadings: Equatable, Sendable {
         public init(name: String) { self.name = name }
     }
 
+    public struct Heartbeat: Equatable, Sendable {
+        public var sent = 0
+        public var failed = 0
+
+        public init() {}
+    }
+
     public var receivers: [Receiver] = []
+    /// Nil: none is configured.
+    public var heartbeat: Heartbeat?
 
     public init() {}
 }

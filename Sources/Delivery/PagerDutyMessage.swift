@@ -21,9 +21,15 @@ enum PagerDutyMessage {
         let alert = message.alert
         bytes.append(UInt8(ascii: "{"))
         member("routing_key", routingKey, isFirst: true)
-        member("event_action", message.status == .resolved ? "resolve" : "trigger")
+        let action =
+            switch message.status {
+            case .resolved: "resolve"
+            case .acknowledged: "acknowledge"
+            case .firing, .recorded: "trigger"
+            }
+        member("event_action", action)
         member("dedup_key", key(alert.dedupKey))
-        guard message.status != .resolved else {
+        guard action == "trigger" else {
             bytes.append(UInt8(ascii: "}"))
             return bytes
         }
@@ -41,6 +47,11 @@ enum PagerDutyMessage {
         bytes.append("}" as StaticString)
         member("client", "costgauge")
         if let link = message.link { member("client_url", link) }
+        if let runbook = message.runbook {
+            bytes.append(",\"links\":[{\"text\":\"Runbook\"" as StaticString)
+            member("href", runbook)
+            bytes.append("}]" as StaticString)
+        }
         bytes.append("}" as StaticString)
         return bytes
     }

@@ -12,6 +12,13 @@ public struct Receiver: Equatable, Sendable {
         /// https://www.standardwebhooks.com: the first secret signs, and the second too while keys
         /// are rotated. None: unsigned.
         case webhook(url: Secret, secrets: [Secret])
+        /// One member of a cluster; each is a receiver of its own.
+        /// https://prometheus.io/docs/alerting/latest/alerts_api/
+        case alertmanager(url: Secret)
+        /// A workflow's webhook that posts cards to a channel:
+        /// https://support.microsoft.com/office/8ae491c7-0394-4861-ba59-055e33f75498
+        case teams(url: Secret)
+        case email(Mailbox)
         /// A line in costgauge's own log.
         case log
 
@@ -20,6 +27,9 @@ public struct Receiver: Equatable, Sendable {
             case .slack: "slack"
             case .pagerDuty: "pagerduty"
             case .webhook: "webhook"
+            case .alertmanager: "alertmanager"
+            case .teams: "teams"
+            case .email: "email"
             case .log: "log"
             }
         }
@@ -31,6 +41,42 @@ public struct Receiver: Equatable, Sendable {
     /// `http://host:port`; nil: none.
     public var proxy: Secret?
     public var headers: [Header]
+    /// A file of certificates in PEM that its own is checked with; nil: those of the system.
+    public var authorities: String?
+    public var wording = Wording()
+
+    /// Texts of its own; nil: the built-in ones.
+    public struct Wording: Equatable, Sendable {
+        public var title: Template?
+        public var text: Template?
+        public var runbook: Template?
+
+        public init() {}
+    }
+
+    /// How mail is sent.
+    public struct Mailbox: Equatable, Sendable {
+        /// `smtp://host:587` or `smtps://host:465`.
+        public var url: String
+        public var from: String
+        public var to: [String]
+        public var user: String
+        public var password: Secret
+        /// A server that does not offer TLS is sent nothing.
+        public var needsTLS: Bool
+
+        public init(
+            url: String, from: String, to: [String], user: String = "",
+            password: Secret = Secret(""), needsTLS: Bool = true
+        ) {
+            self.url = url
+            self.from = from
+            self.to = to
+            self.user = user
+            self.password = password
+            self.needsTLS = needsTLS
+        }
+    }
 
     public struct Header: Equatable, Sendable {
         public let name: String
@@ -58,9 +104,10 @@ public struct Receiver: Equatable, Sendable {
     /// Time between the starts of two requests: what the services document as bearable.
     public var pauseNanos: UInt64 {
         switch kind {
-        case .slack: 1_000_000_000
+        case .slack, .email: 1_000_000_000
         case .pagerDuty: 500_000_000
-        case .webhook: 20_000_000
+        case .teams: 300_000_000
+        case .webhook, .alertmanager: 20_000_000
         case .log: 0
         }
     }
@@ -68,8 +115,9 @@ public struct Receiver: Equatable, Sendable {
     /// Requests that may be under way at once.
     public var inFlightMax: Int {
         switch kind {
-        case .slack, .log: 1
+        case .slack, .teams, .email, .log: 1
         case .pagerDuty: 2
+        case .alertmanager: 4
         case .webhook: 8
         }
     }

@@ -31,23 +31,25 @@ public struct ReceiverTest: Sendable {
     public func run(_ completion: @escaping @Sendable (Outcome) -> Void) {
         send(.firing) { outcome in
             // A test must leave no incident open.
-            guard case .pagerDuty = receiver.kind, case .delivered = outcome else {
-                return completion(outcome)
+            switch (receiver.kind, outcome) {
+            case (.pagerDuty, .delivered), (.alertmanager, .delivered):
+                send(.resolved, completion)
+            default: completion(outcome)
             }
-            send(.resolved, completion)
         }
     }
 
     private func send(_ status: AlertStatus, _ completion: @escaping @Sendable (Outcome) -> Void) {
         let now = time.unixNanos
-        let message = Message(alert: sample(now), status: status)
+        let message = Message(alert: sample(now), status: status).worded(for: receiver)
         guard let request = receiver.request(message, now: now) else {
             message.write(to: log)
             return completion(.delivered(status: 200))
         }
         transport.send(request) { outcome in
             switch Verdict(outcome, from: receiver, now: now) {
-            case .delivered(let status): completion(.delivered(status: status))
+            case .delivered(let status, nil): completion(.delivered(status: status))
+            case .delivered(_, let note?): completion(.failed(note))
             case .failed(_, let error, _), .refused(_, let error): completion(.failed(error))
             }
         }

@@ -25,9 +25,10 @@ enum SlackMessage {
         section(text(message), &bytes)
         if let budget = message.alert.budget { fields(of: budget, &bytes) }
         if !message.top.isEmpty { context(message.top, &bytes) }
-        if let link = message.link {
-            section("<\(escape(link))|Open in costgauge>", &bytes)
-        }
+        let links = [(message.link, "Open in costgauge"), (message.runbook, "Runbook")]
+            .compactMap { link, text in link.map { "<\(escape($0))|\(text)>" } }
+            .filter { $0.unicodeScalars.count <= 1400 }
+        if !links.isEmpty { section(links.joined(separator: "  ·  "), &bytes) }
         bytes.append("]}]}" as StaticString)
         return bytes
     }
@@ -111,7 +112,7 @@ enum SlackMessage {
         }
     }
 
-    private static func mark(_ message: Message) -> String {
+    static func mark(_ message: Message) -> String {
         if message.status == .resolved { return "✅" }
         return switch message.alert.severity {
         case .critical: "🚨"

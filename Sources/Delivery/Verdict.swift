@@ -4,7 +4,8 @@ internal import Wire
 
 /// What an answer means for a delivery.
 enum Verdict: Equatable {
-    case delivered(status: Int)
+    /// `note`: what did not go well all the same.
+    case delivered(status: Int, note: String? = nil)
     /// Worth another try. `pause`: what the receiver asked for.
     case failed(status: Int?, error: String, pauseNanos: UInt64?)
     /// The receiver will never take it.
@@ -28,11 +29,19 @@ enum Verdict: Equatable {
         }
         let status = response.status
         let answer = Self.quote(response, receiver)
+        if case .email = receiver.kind {
+            self = Self.mail(status, answer)
+            return
+        }
         switch status {
         case 200..<300:
             // A proxy's own page also says 200.
             if case .slack = receiver.kind, response.body != Array("ok".utf8) {
                 self = .failed(status: status, error: "did not answer ok\(answer)", pauseNanos: nil)
+            } else if case .teams = receiver.kind, Self.tellsOfFailure(response) {
+                self = .failed(
+                    status: status, error: "answered \(status) with a failure\(answer)",
+                    pauseNanos: nil)
             } else {
                 self = .delivered(status: status)
             }
@@ -46,6 +55,24 @@ enum Verdict: Equatable {
                 pauseNanos: nil)
         default: self = .refused(status: status, error: "answered \(status)\(answer)")
         }
+    }
+
+    /// SMTP's codes: 4 is worth another try, 5 is not. What came with a success is what single
+    /// recipients were refused for. https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
+    private static func mail(_ status: Int, _ answer: String) -> Verdict {
+        switch status {
+        case ..<400:
+            .delivered(
+                status: status, note: answer.isEmpty ? nil : "refused for some recipients\(answer)")
+        case ..<500:
+            .failed(status: status, error: "answered \(status)\(answer)", pauseNanos: nil)
+        default: .refused(status: status, error: "answered \(status)\(answer)")
+        }
+    }
+
+    /// Old connectors of Teams answer 200 and say in words that nothing arrived.
+    private static func tellsOfFailure(_ response: HTTPClientResponse) -> Bool {
+        String(decoding: response.body, as: UTF8.self).contains("delivery failed")
     }
 
     /// What the answer says, unless it repeats something that must stay secret.
@@ -100,7 +127,8 @@ extension Receiver {
                 String.init)
         }
         switch kind {
-        case .slack(let url): add(url: url)
+        case .slack(let url), .teams(let url), .alertmanager(let url): add(url: url)
+        case .email(let mailbox): parts.append(mailbox.password.reveal())
         case .pagerDuty(_, let routingKey): parts.append(routingKey.reveal())
         case .webhook(let url, let secrets):
             add(url: url)
@@ -108,6 +136,7 @@ extension Receiver {
         case .log: break
         }
         // Short ones are words and no secrets, and so is the beginning of Slack's paths.
-        return parts.filter { $0.utf8.count >= 6 && $0 != "services" }
+        let words = ["services", "alertmanager", "workflows"]
+        return parts.filter { $0.utf8.count >= 6 && !words.contains($0) }
     }
 }

@@ -14,7 +14,8 @@ enum WebhookMessage {
         let moment = message.alert.endsAt ?? message.alert.startsAt
         bytes.appendJSONString(RFC3339.text(unixNanos: moment / 1_000_000 * 1_000_000))
         bytes.append(",\"data\":" as StaticString)
-        message.alert.appendJSON(to: &bytes, top: message.top, link: message.link)
+        message.alert.appendJSON(
+            to: &bytes, top: message.top, link: message.link, runbook: message.runbook)
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }
@@ -23,7 +24,7 @@ enum WebhookMessage {
     static func headers(
         _ message: Message, _ body: [UInt8], secrets: [Secret], unixSeconds: Int64
     ) -> [(name: String, value: String)] {
-        let id = "\(message.alert.id)-\(message.status.rawValue)"
+        let id = message.id
         var headers = [
             (name: "webhook-id", value: id), (name: "webhook-timestamp", value: "\(unixSeconds)"),
         ]

@@ -53,6 +53,13 @@ struct AlertPage {
             let age = receiver.oldest.map { max(0, now - $0) } ?? 0
             page.sample([("receiver", receiver.name)], age, scale: 9)
         }
+        let heartbeat = readings.delivery.heartbeat
+        page.begin(
+            MetricFamily(
+                "costgauge_heartbeats", .counter,
+                "Calls of the address that alerts.heartbeat names, by what became of them."))
+        page.sample([("outcome", "failed")], integer: Int64(heartbeat?.failed ?? 0))
+        page.sample([("outcome", "sent")], integer: Int64(heartbeat?.sent ?? 0))
         page.begin(
             MetricFamily(
                 "costgauge_dead_letters", .gauge,

@@ -9,6 +9,11 @@ public struct HTTPClientRequest: Sendable {
     public var totalMillis: Int
     /// `http://host:port`; nil: none, whatever the environment says.
     public var proxy: String?
+    /// A file of certificates in PEM that the server's is checked with; nil: those of the system.
+    public var authorities: String?
+    /// With it the request is a mail: `url` is `smtp://host:port` or `smtps://host:port`, `body`
+    /// the mail with its headers, and the status of the response the SMTP server's code.
+    public var mail: MailEnvelope?
     /// What is more of the answer is not read.
     public var responseBytesMax = HTTPClient.responseBytesMax
 
@@ -23,6 +28,25 @@ public struct HTTPClientRequest: Sendable {
         self.connectMillis = connectMillis
         self.totalMillis = totalMillis
         self.proxy = proxy
+    }
+}
+
+/// Who sends a mail to whom, and how the server knows them.
+public struct MailEnvelope: Equatable, Sendable {
+    public var from: String
+    public var to: [String]
+    /// Empty: no login.
+    public var user: String
+    public var password: String
+    /// Without STARTTLS or `smtps` nothing is sent.
+    public var needsTLS: Bool
+
+    public init(from: String, to: [String], user: String, password: String, needsTLS: Bool) {
+        self.from = from
+        self.to = to
+        self.user = user
+        self.password = password
+        self.needsTLS = needsTLS
     }
 }
 

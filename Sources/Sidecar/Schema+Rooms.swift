@@ -16,5 +16,6 @@ extension Schema {
         StoredPricesTable.tables,
         LedgerSchema.spendSums,
         LedgerSchema.batches,
+        AlertSchema.delivery,
     ])
 }

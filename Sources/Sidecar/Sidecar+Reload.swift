@@ -34,7 +34,8 @@ extension Sidecar {
         if let fault = redefine(new.budgets) { return fault }
         access.configure(new.access)
         recorder.configure(new.alerts.router)
-        deliverer.configure(new.alerts.receivers)
+        deliverer.configure(new.alerts.receivers, heartbeat: new.alerts.heartbeat)
+        ingestWatch.configure(afterNanos: new.alerts.stalledNanos)
         log.configure(level: new.logLevel, format: new.logFormat)
         intake.configure(new.intake)
         otlp.configure(new.otlpReceiver.settings)

@@ -113,6 +113,13 @@ extension Sidecar {
         ) { hasDeliveries.call() }
     }
 
+    static func ingestWatch(
+        _ configuration: Configuration, _ metrics: SelfMetrics, _ recorder: AlertRecorder
+    ) -> IngestWatch {
+        IngestWatch(
+            afterNanos: configuration.alerts.stalledNanos, metrics: metrics, recorder: recorder)
+    }
+
     static func budgets(
         _ configuration: Configuration, _ names: Names, _ time: any TimeSource,
         _ recorder: AlertRecorder, _ log: Logger
@@ -152,13 +159,13 @@ extension Sidecar {
     ) -> Deliverer {
         let top = TopSpenders(budgets: budgets)
         return Deliverer(
-            receivers: configuration.alerts.receivers,
+            receivers: configuration.alerts.receivers, heartbeat: configuration.alerts.heartbeat,
             services: DelivererServices(
                 transport: client, time: ledger.time, random: random, recorder: recorder,
                 open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
                 write: { job, completion in ledger.write(job, completion: completion) },
                 top: { alert, database in top.find(alert, in: database) },
-                link: { link.alert($0) }, log: log))
+                link: { link.alert($0) }, isHealthy: { ledger.isWritable }, log: log))
     }
 }
 

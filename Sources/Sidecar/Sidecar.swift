@@ -52,6 +52,7 @@ public final class Sidecar: Sendable {
     let access: AccessControl
     let recorder: AlertRecorder
     let deliverer: Deliverer
+    let ingestWatch: IngestWatch
     private let tail: FileTail
     private let client: HTTPClient
     private let control = ControlQueue()
@@ -82,6 +83,7 @@ public final class Sidecar: Sendable {
         let recorder = Self.recorder(configuration, random, hasDeliveries)
         budgets = Self.budgets(configuration, names, time, recorder, log)
         self.recorder = recorder
+        ingestWatch = Self.ingestWatch(configuration, metrics, recorder)
         let hasCaughtUp = Question()
         anomalies = Self.anomalies(configuration, names, time, recorder, hasCaughtUp)
         prices = try Prices(
@@ -90,7 +92,8 @@ public final class Sidecar: Sendable {
         let positions = TailPositions()
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
-            participants: Self.participants(names, budgets, anomalies, recorder, positions))
+            participants: Self.participants(names, budgets, anomalies, recorder, positions)
+                + [ingestWatch])
         try prices.restore(from: directory.databasePath)
         intake = EventIntake(
             settings: configuration.intake, names: names, hash: hash, time: ledger.time,
@@ -104,8 +107,7 @@ public final class Sidecar: Sendable {
         deliverer = Self.deliverer(
             configuration, client: client, ledger: ledger, budgets: budgets, recorder: recorder,
             path: directory.databasePath, random: random, link: base, log: log)
-        let deliverer = deliverer
-        hasDeliveries.attach { deliverer.notify() }
+        hasDeliveries.attach { [deliverer] in deliverer.notify() }
         let page = MetricsPage(
             labels: configuration.ledger.labels, names: names,
             writesCreated: configuration.writesCreated)

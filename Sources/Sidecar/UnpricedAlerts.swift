@@ -22,6 +22,9 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
     private let names: Names
     private let recorder: AlertRecorder
     private var day = Int64.min
+    /// Up to this day older alerts were ended.
+    private var endedDay = Int64.min
+    private var durableDay = Int64.min
     private var told: Set<Model> = []
     private var pending: Set<Model> = []
 
@@ -53,6 +56,16 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
         told.removeAll()
     }
 
+    /// What was told on an earlier day is over: it is told anew with the next such event.
+    private func endOlder(in database: borrowing Database, now: Int64) throws(SQLiteError) {
+        let today = "/" + RFC3339.text(unixNanos: now).prefix(10)
+        for key in try AlertTable.firingKeys(of: .unpricedModel, in: database)
+        where !key.hasSuffix(today) {
+            try recorder.resolve(
+                key, "its day is over; it is told again with the next call", in: database, now: now)
+        }
+    }
+
     private func raise(
         _ model: Model, in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
@@ -78,16 +91,25 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
     }
 
     func committed() {
+        durableDay = endedDay
         told.formUnion(pending)
         pending.removeAll()
     }
 
-    func rolledBack() { pending.removeAll() }
+    func rolledBack() {
+        endedDay = durableDay
+        pending.removeAll()
+    }
 
     func recover(from database: borrowing Database, now: Int64) {}
     func replay(_ rows: EventRows) {}
-    func isDue(now: Int64) -> Bool { false }
-    func tick(in database: borrowing Database, now: Int64) {}
+    func isDue(now: Int64) -> Bool { floorDivide(now, Self.dayNanos) != endedDay }
+
+    func tick(in database: borrowing Database, now: Int64) throws(SQLiteError) {
+        endedDay = floorDivide(now, Self.dayNanos)
+        try endOlder(in: database, now: now)
+    }
+
     func checkpoint(in database: borrowing Database, now: Int64) {}
     func checkpointEnded(isDurable: Bool) {}
 }

@@ -9,7 +9,7 @@ import Usage
 @testable import Alerts
 
 /// A recorder on a store in memory, driven as the writer drives it.
-private final class RecorderHarness {
+final class RecorderHarness {
     let database: Database
     let recorder: AlertRecorder
     private let calls = Counter()
@@ -24,6 +24,7 @@ private final class RecorderHarness {
     init(_ router: AlertRouter) throws {
         database = try Database(path: ":memory:", mode: .readWrite)
         try database.execute(AlertSchema.version3)
+        try database.execute(AlertSchema.delivery)
         let calls = calls
         let next = Mutex<UInt64>(0)
         recorder = AlertRecorder(
@@ -53,9 +54,9 @@ private final class RecorderHarness {
     }
 
     func deliveries() throws -> [String] {
-        try DeliveryTable.pending(after: 0, limit: 100, in: database).map {
-            "\($0.receiver) \($0.dedupKey) \($0.status.rawValue)"
-        }
+        try DeliveryTable.list(
+            state: .pending, receiver: nil, alert: nil, before: nil, limit: 100, in: database
+        ).reversed().map { "\($0.receiver) \($0.dedupKey) \($0.status.rawValue)" }
     }
 }
 
@@ -152,11 +153,15 @@ private let both = AlertRouter(receivers: [
     @Test func `a delivery's number never comes again, so that none is overlooked`() throws {
         let harness = try RecorderHarness(both)
         try harness.commit { try harness.raise(alert("first"), now: 1) }
-        let last = try DeliveryTable.pending(after: 0, limit: 9, in: harness.database).last
+        let last = try DeliveryTable.pending(
+            for: "b", after: 0, limit: 9, in: harness.database
+        ).last
         try harness.database.execute("delete from deliveries")
         try harness.commit { try harness.raise(alert("second"), now: 1) }
-        let new = try DeliveryTable.pending(
-            after: last?.sequence ?? 0, limit: 9, in: harness.database)
+        let new = try ["a", "b"].flatMap {
+            try DeliveryTable.pending(
+                for: $0, after: last?.sequence ?? 0, limit: 9, in: harness.database)
+        }
         #expect(new.map(\.receiver) == ["a", "b"])
     }
 
@@ -236,6 +241,7 @@ private let both = AlertRouter(receivers: [
 
     private func names(_ routes: [AlertRouter.Route], _ alert: Alert) -> [String] {
         AlertRouter(receivers: receivers, routes: routes).receivers(for: alert)
+            .map(\.name)
     }
 
     private func match(_ field: String, _ text: String) -> [AlertRouter.Match] {

@@ -74,8 +74,22 @@ final class DeliveryHarness {
     final class Store: Sendable {
         struct State {
             var isFull = false
+            var isHealthy = true
         }
         let state = Mutex(State())
+        let writer: Writer
+
+        init(_ path: String) throws { writer = try Writer(path) }
+    }
+
+    /// Its connection, used under the lock of `Store.state` alone.
+    final class Writer: @unchecked Sendable {
+        let database: Database
+
+        init(_ path: String) throws {
+            database = try Database(path: path, mode: .readWrite)
+            try database.execute("pragma synchronous = off")
+        }
     }
 
     init(
@@ -93,8 +107,9 @@ final class DeliveryHarness {
         database = try Database(path: place.path + "/outbox.db", mode: .readWrite)
         try database.execute("pragma journal_mode = wal; pragma synchronous = off")
         try database.execute(AlertSchema.version3)
+        try database.execute(AlertSchema.delivery)
         self.receivers = receivers
-        store = Store()
+        store = try Store(place.path + "/outbox.db")
         inbox = DeliveryInbox()
         worker = try Self.worker(
             place.path, transport, time, random, recorder, store, inbox, receivers)
@@ -113,10 +128,9 @@ final class DeliveryHarness {
                 let isDone = store.state.withLock { state -> Bool in
                     guard !state.isFull else { return false }
                     do {
-                        let database = try Database(path: file, mode: .readWrite)
-                        try database.execute("pragma synchronous = off; begin immediate")
-                        try job(database)
-                        try database.execute("commit")
+                        try store.writer.database.execute("begin immediate")
+                        try job(store.writer.database)
+                        try store.writer.database.execute("commit")
                         return true
                     } catch { return false }
                 }
@@ -128,6 +142,7 @@ final class DeliveryHarness {
             },
             top: { _, _ in [TopSpender(dimension: "user", value: "u", cost: NanoUSD(nanos: 5))] },
             link: { "http://page/\($0)" },
+            isHealthy: { store.state.withLock { $0.isHealthy } },
             log: Logger(level: .error, format: .logfmt, time: time, write: { _ in }))
         inbox.put { $0.receivers = receivers }
         return try DeliveryWorker(services: services, inbox: inbox)
@@ -146,7 +161,26 @@ final class DeliveryHarness {
         inbox.put { $0.receivers = receivers }
     }
 
+    func beat(_ heartbeat: HeartbeatSettings?) { inbox.put { $0.heartbeat = .some(heartbeat) } }
+    var isHealthy: Bool {
+        get { store.state.withLock { $0.isHealthy } }
+        set { store.state.withLock { $0.isHealthy = newValue } }
+    }
+
     func fill(_ isFull: Bool) { store.state.withLock { $0.isFull = isFull } }
+
+    /// Many alerts in one transaction.
+    func raise(count: Int) throws {
+        try write { database in
+            for index in 0..<count {
+                let alert = Alert(
+                    id: self.recorder.newID("alr_"), dedupKey: "k\(index)",
+                    kind: .budgetThreshold, severity: .warning, title: "title of k\(index)",
+                    summary: "summary", startsAt: self.time.unixNanos)
+                try self.recorder.raise(alert, in: database, now: self.time.unixNanos)
+            }
+        }
+    }
 
     func raise(_ key: String, severity: Severity = .warning, id: String? = nil) throws {
         let alert = Alert(
@@ -154,6 +188,18 @@ final class DeliveryHarness {
             severity: severity, title: "title of \(key)", summary: "summary",
             startsAt: time.unixNanos)
         try write { try self.recorder.raise(alert, in: $0, now: self.time.unixNanos) }
+    }
+
+    func acknowledge(_ key: String, by: String) throws {
+        try write {
+            try self.recorder.acknowledge(key, by: by, in: $0, now: self.time.unixNanos)
+        }
+    }
+
+    /// The part of the recorder that time alone moves.
+    func tick() throws {
+        guard recorder.isDue(now: time.unixNanos) else { return }
+        try write { try self.recorder.tick(in: $0, now: self.time.unixNanos) }
     }
 
     func resolve(_ key: String) throws {
@@ -166,6 +212,15 @@ final class DeliveryHarness {
         try database.execute("commit")
         recorder.committed()
         inbox.put { $0.hasNew = true }
+    }
+
+    /// Turns once after each step of time.
+    func run(turns: Int, nanos: Int64) {
+        for _ in 0..<turns {
+            time.advance(nanos: nanos)
+            _ = worker.turn()
+        }
+        settle()
     }
 
     /// Turns until nothing more happens at this moment.
@@ -191,10 +246,36 @@ final class DeliveryHarness {
         ).reversed().map { "\($0.receiver) \($0.dedupKey) \($0.state.rawValue)" }
     }
 
+    /// Rows of the outbox.
+    func count(_ state: DeliveryState? = nil) throws -> Int {
+        let condition = state.map { " where state = '\($0.rawValue)'" } ?? ""
+        return Int(try database.integer("select count(*) from deliveries" + condition) ?? 0)
+    }
+
     func delivery(_ key: String) throws -> Delivery? {
         try DeliveryTable.list(
             state: nil, receiver: nil, alert: nil, before: nil, limit: 10_000, in: database
         ).first { $0.dedupKey == key }
+    }
+
+    static func alertmanager(_ name: String) -> Receiver {
+        Receiver(
+            profile: ReceiverProfile(name: name, sendsResolved: true, groupsAlerts: true),
+            kind: .alertmanager(url: Secret("http://\(name)/")))
+    }
+
+    static func teams(_ name: String) -> Receiver {
+        Receiver(
+            profile: ReceiverProfile(name: name), kind: .teams(url: Secret("http://\(name)/flow")))
+    }
+
+    static func email(_ name: String) -> Receiver {
+        Receiver(
+            profile: ReceiverProfile(name: name, sendsResolved: true),
+            kind: .email(
+                Receiver.Mailbox(
+                    url: "smtp://\(name)", from: "costgauge@example.com",
+                    to: ["a@example.com", "b@example.com"])))
     }
 
     static func webhook(_ name: String, secrets: [String] = [], resolved: Bool = false) -> Receiver
@@ -212,7 +293,8 @@ final class DeliveryHarness {
 
     static func pagerDuty(_ name: String) -> Receiver {
         Receiver(
-            profile: ReceiverProfile(name: name, sendsResolved: true),
+            profile: ReceiverProfile(
+                name: name, sendsResolved: true, sendsAcknowledged: true),
             kind: .pagerDuty(url: "http://\(name)/v2/enqueue", routingKey: Secret("key")))
     }
 }

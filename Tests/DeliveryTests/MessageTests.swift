@@ -7,7 +7,7 @@ import Wire
 
 @testable import Delivery
 
-private func message(
+func sample(
     tenant: String = "acme", status: AlertStatus = .firing, severity: Severity = .warning,
     summary: String = "$92.10 of $100.00 this month"
 ) -> Message {
@@ -41,7 +41,7 @@ private func json(_ bytes: [UInt8]) throws -> JSONValue { try JSONValue.read(byt
     }
 
     @Test func `a message has a bar, the amounts, the pace and the top spenders`() throws {
-        let blocks = try blocks(message())
+        let blocks = try blocks(sample())
         #expect(
             blocks.compactMap { $0["type"]?.string }
                 == ["header", "section", "section", "context", "section"])
@@ -58,14 +58,14 @@ private func json(_ bytes: [UInt8]) throws -> JSONValue { try JSONValue.read(byt
         #expect(
             blocks[3]["elements"]?.array?.first?["text"]?.string
                 == "Most spent by: user &lt;u&amp;1&gt; $61.00")
-        let body = try json(SlackMessage.body(message()))
+        let body = try json(SlackMessage.body(sample()))
         #expect(
             body["text"]?.string == "acme has used 92% of b: $92.10 of $100.00 this month")
         #expect(body["attachments"]?.array?.first?["color"]?.string == "#ecb22e")
     }
 
     @Test func `an end says why`() throws {
-        let blocks = try blocks(message(status: .resolved))
+        let blocks = try blocks(sample(status: .resolved))
         #expect(blocks[0]["text"]?["text"]?.string == "✅ Resolved: acme has used 92% of b")
         #expect(
             blocks[1]["text"]?["text"]?.string?.hasSuffix(
@@ -74,7 +74,7 @@ private func json(_ bytes: [UInt8]) throws -> JSONValue { try JSONValue.read(byt
 
     @Test func `names call nobody`() throws {
         let text = String(
-            decoding: SlackMessage.body(message(tenant: "<!channel> & co")), as: UTF8.self)
+            decoding: SlackMessage.body(sample(tenant: "<!channel> & co")), as: UTF8.self)
         // A header is plain text: Slack shows it as it is.
         #expect(text.components(of: "<!channel>") == 1)
         #expect(text.contains("&lt;!channel&gt; &amp; co"))
@@ -83,7 +83,7 @@ private func json(_ bytes: [UInt8]) throws -> JSONValue { try JSONValue.read(byt
     @Test(arguments: ["x", "é", "🙂", "<", "&"])
     func `the longest texts stay within Slack's limits`(_ unit: String) throws {
         let long = String(repeating: unit, count: 5000)
-        var message = message(tenant: long, summary: long)
+        var message = sample(tenant: long, summary: long)
         message.top = (0..<6).map {
             TopSpender(dimension: "user", value: "\($0)" + long, cost: NanoUSD(nanos: 1))
         }
@@ -124,14 +124,14 @@ extension String {
 
 @Suite struct PagerDutyMessageTests {
     @Test func `a trigger and its resolve carry the same keys`() throws {
-        let trigger = try json(PagerDutyMessage.body(message(), routingKey: "R"))
+        let trigger = try json(PagerDutyMessage.body(sample(), routingKey: "R"))
         #expect(trigger["event_action"]?.string == "trigger")
         #expect(trigger["payload"]?["severity"]?.string == "warning")
         #expect(trigger["payload"]?["source"]?.string == "tenant=acme")
         #expect(trigger["payload"]?["timestamp"]?.string == "2026-11-20T10:00:00Z")
         #expect(
             trigger["payload"]?["custom_details"]?["budget"]?["spent_usd"]?.string == "92.10")
-        let resolve = try json(PagerDutyMessage.body(message(status: .resolved), routingKey: "R"))
+        let resolve = try json(PagerDutyMessage.body(sample(status: .resolved), routingKey: "R"))
         #expect(resolve["event_action"]?.string == "resolve")
         for key in ["routing_key", "dedup_key"] {
             #expect(trigger[key]?.string == resolve[key]?.string && trigger[key] != nil)
@@ -141,8 +141,8 @@ extension String {
 
     @Test func `long keys and texts fit, and different keys stay different`() throws {
         let long = String(repeating: "ü", count: 2000)
-        let first = try json(PagerDutyMessage.body(message(tenant: long + "1"), routingKey: "R"))
-        let second = try json(PagerDutyMessage.body(message(tenant: long + "2"), routingKey: "R"))
+        let first = try json(PagerDutyMessage.body(sample(tenant: long + "1"), routingKey: "R"))
+        let second = try json(PagerDutyMessage.body(sample(tenant: long + "2"), routingKey: "R"))
         let key = try #require(first["dedup_key"]?.string)
         #expect(key.unicodeScalars.count == 255 && key != second["dedup_key"]?.string)
         #expect(
@@ -159,7 +159,7 @@ extension String {
 
     /// The vector of the specification's own libraries.
     @Test func `signatures are those of the specification`() {
-        let message = message()
+        let message = sample()
         let headers = WebhookMessage.headers(
             message, Array(#"{"test": 2432232314}"#.utf8), secrets: [secrets[0]],
             unixSeconds: 1_614_265_330)
@@ -169,7 +169,7 @@ extension String {
 
     @Test func `two secrets sign while they are rotated, none leaves the header out`() {
         func signatures(_ secrets: [Secret]) -> String? {
-            WebhookMessage.headers(message(), [], secrets: secrets, unixSeconds: 1)
+            WebhookMessage.headers(sample(), [], secrets: secrets, unixSeconds: 1)
                 .first { $0.name == "webhook-signature" }?.value
         }
         let both = signatures(secrets)?.split(separator: " ").map(String.init)
@@ -178,21 +178,21 @@ extension String {
     }
 
     @Test func `the body is the documented one`() throws {
-        let body = try json(WebhookMessage.body(message()))
+        let body = try json(WebhookMessage.body(sample()))
         #expect(body["type"]?.string == "budget_threshold.firing")
         #expect(
             body["data"]?["budget"]?["crossed"]?.array?.compactMap(\.literal) == ["0.75", "0.9"])
         #expect(body["data"]?["budget"]?["utilization"]?.literal == "0.921")
         #expect(body["data"]?["links"]?["self"]?.string == "http://page/#/alerts/alr_1")
         #expect(body["data"]?["top"]?.array?.first?["cost_usd"]?.string == "61.00")
-        let over = try json(WebhookMessage.body(message(status: .resolved)))
+        let over = try json(WebhookMessage.body(sample(status: .resolved)))
         #expect(over["type"]?.string == "budget_threshold.resolved")
         #expect(over["timestamp"]?.string == over["data"]?["ends_at"]?.string)
     }
 
     @Test func `an alert that ended before its first notification still says that it fired`() throws
     {
-        var alert = message(status: .resolved).alert
+        var alert = sample(status: .resolved).alert
         alert.status = .resolved
         let body = try json(WebhookMessage.body(Message(alert: alert, status: .firing)))
         #expect(body["type"]?.string == "budget_threshold.firing")

@@ -21,11 +21,13 @@ public final class ManualTime: TimeSource {
     public var unixNanos: Int64 { state.withLock { $0.unix } }
     public var monotonicNanos: UInt64 { state.withLock { $0.monotonic } }
 
-    public func advance(seconds: Int64) {
+    public func advance(seconds: Int64) { advance(nanos: seconds * 1_000_000_000) }
+
+    public func advance(nanos: Int64) {
         let isReal = !standsStill
         state.withLock {
-            $0.unix += seconds * 1_000_000_000
-            if isReal { $0.monotonic += UInt64(seconds) * 1_000_000_000 }
+            $0.unix += nanos
+            if isReal { $0.monotonic += UInt64(nanos) }
         }
     }
 

@@ -17,6 +17,7 @@ public enum Peers {
             ChildProcess.find("chromedriver").map { _ in path }
         }
     }
+    public static var alertmanager: String? { ChildProcess.find("prometheus-alertmanager") }
     public static var amtool: String? { ChildProcess.find("amtool") }
     public static var systemdAnalyze: String? { ChildProcess.find("systemd-analyze") }
     public static var nginx: String? {
@@ -32,7 +33,7 @@ public enum Peers {
         if promtool == nil { missing.append("promtool") }
         if vmalert == nil { missing.append("vmalert") }
         if chromium == nil { missing.append("chromium, chromium-driver") }
-        if amtool == nil { missing.append("amtool") }
+        if amtool == nil || alertmanager == nil { missing.append("prometheus-alertmanager") }
         if systemdAnalyze == nil { missing.append("systemd-analyze") }
         if nginx == nil { missing.append("nginx") }
         return missing
