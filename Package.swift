@@ -106,6 +106,9 @@ let package = Package(
                 "Aggregation", "JSON", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage",
                 "Wire",
             ]),
+        room(
+            "Governance",
+            ["Files", "Ledger", "Logging", "SQLite", "Usage", "Wire"]),
         room("Anomalies", ["Aggregation", "JSON", "Ledger", "SQLite", "Usage", "Wire"]),
         room(
             "Alerts",
@@ -134,7 +137,7 @@ let package = Package(
         room(
             "API",
             [
-                "Access", "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Gzip",
+                "Access", "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Governance", "Gzip",
                 "HTTPServer", "Intake", "WebPage",
                 "JSON", "Pricing", "Crypto", "PriceFiles",
                 "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",
@@ -153,7 +156,7 @@ let package = Package(
             [
                 "API", "Access", "Alerts", "Anomalies", "Budgets", "Configuration", "Crypto",
                 "Delivery",
-                "Exposition",
+                "Exposition", "Governance",
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
                 "LiteLLM", "Logging", "OTLP", "OTLPPush", "PriceFiles", "Pricing", "SQLite",
@@ -224,6 +227,7 @@ let package = Package(
         test(
             "Alerts",
             ["Budgets", "Ledger", "SQLite", "SelfMetrics", "TimeZones", "Usage", "Wire"]),
+        test("Governance", ["Ledger", "Logging", "SQLite", "Usage"]),
         test(
             "Delivery",
             [

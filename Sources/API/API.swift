@@ -23,6 +23,7 @@ public final class API: HTTPHandler {
     private let dashboard: DashboardHandler
     private let forecast: ForecastHandler
     private let anomalies: AnomaliesHandler
+    private let governance: GovernanceHandler
     private let otlp: OTLPHandler
     private let litellm: LiteLLMHandler
     /// Bodies of paths that expect none.
@@ -53,6 +54,7 @@ public final class API: HTTPHandler {
         dashboard = DashboardHandler(services: services)
         forecast = ForecastHandler(services: services)
         anomalies = AnomaliesHandler(services: services)
+        governance = GovernanceHandler(services: services)
         otlp = OTLPHandler(receiver: services.otlp, bodies: bodies(limits.otlp))
         litellm = LiteLLMHandler(receiver: services.litellm, bodies: bodies(limits.litellm))
     }
@@ -148,6 +150,15 @@ public final class API: HTTPHandler {
         case .testReceiver:
             later(exchange) { [self] respond in alerts.test(value, respond: respond) }
         case .anomalies(let action): handle(action, value, exchange)
+        case .governance(let action):
+            guard exchange.method != .get, exchange.method != .head else {
+                return onControl(exchange) { [self] query throws(APIError) in
+                    try governance.read(action, values, query)
+                }
+            }
+            governance.change(action, values, exchange) { [self] response in
+                finish(exchange, response)
+            }
         case .otlp(let signal):
             otlp.handle(exchange, signal) { [self] response in finish(exchange, response) }
         case .litellm:

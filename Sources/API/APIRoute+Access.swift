@@ -13,6 +13,7 @@ extension APIRoute {
         case .acknowledge, .anomalies(.acknowledge), .anomalies(.snooze), .anomalies(.detect):
             .editor
         case .reload, .scopes, .pause, .unpause: .admin
+        case .governance(let action): action.role(method == .get || method == .head)
         case .anomalies: method == .get || method == .head ? .viewer : .editor
         default: method == .get || method == .head ? .viewer : .admin
         }
@@ -58,6 +59,7 @@ extension API {
             )
         }
         exchange.owner = principal.tenant
+        exchange.principal = principal.name
     }
 
     private static func refused(_ refusal: AccessControl.Refusal, _ role: Role) -> APIError {

@@ -13,6 +13,7 @@ struct APIRoute: Sendable {
         case check, reserve, settle, release
         case anomalies(AnomalyAction)
         case scopes, pause, unpause
+        case governance(GovernanceAction)
         case budgets, alerts, alert, deliveries, replay, testReceiver
         case acknowledge
     }
@@ -83,7 +84,7 @@ struct APIRoute: Sendable {
             APIRoute(path: "/v1/deliveries", methods: read, action: .deliveries),
             APIRoute(path: "/v1/deliveries/{id}/replay", methods: [.post], action: .replay),
             APIRoute(path: "/v1/receivers/{name}/test", methods: [.post], action: .testReceiver),
-        ] + AnomaliesHandler.routes(read: read)
+        ] + AnomaliesHandler.routes(read: read) + GovernanceAction.routes(read: read)
 
     /// Exporters append their signal to whatever base they are given; Langfuse's has one of its
     /// own.

@@ -36,6 +36,7 @@ public struct APIServices: Sendable {
     /// Answers nil, or what is wrong with the new configuration.
     public let reload: @Sendable () -> String?
     public let prices: PriceServices
+    public let governance: GovernanceServices
 
     public init(
         intake: EventIntake, otlp: OTLPReceiver, litellm: LiteLLMReceiver, ledger: Ledger,
@@ -46,7 +47,7 @@ public struct APIServices: Sendable {
         names: Names, price: @escaping PriceEvents,
         open: @escaping @Sendable () throws(SQLiteError) -> Database,
         readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?,
-        prices: PriceServices
+        prices: PriceServices, governance: GovernanceServices
     ) {
         self.intake = intake
         self.otlp = otlp
@@ -67,6 +68,7 @@ public struct APIServices: Sendable {
         self.readings = readings
         self.reload = reload
         self.prices = prices
+        self.governance = governance
     }
 
     /// Asks the store, on a connection of its own.

@@ -1,9 +1,9 @@
 internal import Budgets
+internal import Governance
 internal import HTTPServer
 internal import JSON
 internal import Ledger
 internal import SQLite
-internal import Synchronization
 internal import Usage
 
 /// `/v1/scopes`: what is paused, and pausing it.
@@ -52,19 +52,21 @@ struct ScopesHandler: Sendable {
             let pause = ScopePause(
                 dimension: dimension, value: value, reason: reason, budget: nil,
                 since: services.ledger.now)
+            let who = exchange.principal
             exchange.park()
-            let budgets = services.budgets
-            let outcome = Kept<BudgetEngine.PauseOutcome>()
-            services.ledger.write { database throws(SQLiteError) in
+            let (budgets, log) = (services.budgets, services.governance.log)
+            services.change(respond: respond) { database, now throws(SQLiteError) in
                 let result = try budgets.pause(pause, in: database)
-                if result == .done { try budgets.loadPauses(from: database) }
-                outcome.value.withLock { $0 = result }
-            } completion: { isDurable in
-                guard isDurable else { return respond(APIServices.unwritable.response) }
-                if outcome.value.withLock({ $0 }) == .full {
-                    return respond(Self.full.response)
+                if result == .full { return .failure(Self.full) }
+                if result == .done {
+                    try budgets.loadPauses(from: database)
+                    try log.record(
+                        GovernanceEvent(
+                            at: now, who: who, action: .scopePause,
+                            target: "scopes/\(dimension)/\(value)", reason: reason,
+                            after: Self.json(pause)), in: database)
                 }
-                respond(.json(Self.json(pause)))
+                return .success(.json(Self.json(pause)))
             }
         } catch { respond(error.response) }
     }
@@ -75,19 +77,23 @@ struct ScopesHandler: Sendable {
     ) {
         do throws(APIError) {
             let (dimension, value) = try Self.target(values)
+            let who = exchange.principal
             exchange.park()
-            let budgets = services.budgets
-            let outcome = Kept<Bool>()
-            services.ledger.write { database throws(SQLiteError) in
-                let isThere = try budgets.unpause(dimension, value, in: database)
-                if isThere { try budgets.loadPauses(from: database) }
-                outcome.value.withLock { $0 = isThere }
-            } completion: { isDurable in
-                guard isDurable else { return respond(APIServices.unwritable.response) }
-                guard outcome.value.withLock({ $0 }) == true else {
-                    return respond(Self.notPaused(dimension, value).response)
+            let (budgets, log) = (services.budgets, services.governance.log)
+            services.change(respond: respond) { database, now throws(SQLiteError) in
+                let known = budgets.pauses.first {
+                    $0.dimension == dimension && $0.value == value
                 }
-                respond(
+                guard try budgets.unpause(dimension, value, in: database) else {
+                    return .failure(Self.notPaused(dimension, value))
+                }
+                try budgets.loadPauses(from: database)
+                try log.record(
+                    GovernanceEvent(
+                        at: now, who: who, action: .scopeUnpause,
+                        target: "scopes/\(dimension)/\(value)",
+                        before: known.map { Self.json($0) } ?? []), in: database)
+                return .success(
                     .json(
                         JSONWriter.object { json in
                             json.add("dimension", dimension.description)
@@ -123,9 +129,4 @@ struct ScopesHandler: Sendable {
         APIError(
             status: 404, code: "not_paused", message: "\(dimension) \(value) is not paused")
     }
-}
-
-/// What a job found, for its completion.
-private final class Kept<Value: Sendable>: Sendable {
-    let value = Mutex<Value?>(nil)
 }

@@ -22,6 +22,10 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
     private let onDeliveries: @Sendable () -> Void
     private var raised: [Count] = []
     private var hasDeliveries = false
+    public let silences: Silences
+    /// Some alert waits for the end of a silence.
+    var hasSilenced = false
+    var nextSilences: Int64 = 0
     private var nextPrune: Int64 = 0
     var nextRepeat: Int64 = 0
     var storm = StormControl()
@@ -32,10 +36,12 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
     /// - Parameter retentionNanos: how long alerts are kept once they are over; 0 keeps them.
     /// - Parameter onDeliveries: called on the writer's thread once new deliveries are durable.
     public init(
-        router: AlertRouter, retentionNanos: Int64, random: @escaping @Sendable () -> UInt64,
+        router: AlertRouter, silences: Silences = Silences(), retentionNanos: Int64,
+        random: @escaping @Sendable () -> UInt64,
         onDeliveries: @escaping @Sendable () -> Void
     ) {
         self.router = Mutex(router)
+        self.silences = silences
         self.retentionNanos = retentionNanos
         self.random = random
         self.onDeliveries = onDeliveries
@@ -116,10 +122,17 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
         try AlertTable.insert(alert, into: database)
         guard alert.status == .firing else { return true }
         countRaised(alert)
+        if try !holdBack(alert, in: database, now: now) {
+            try tell(alert, in: database, now: now)
+        }
+        return true
+    }
+
+    /// Puts the alert into the outbox, once for each receiver.
+    func tell(_ alert: Alert, in database: borrowing Database, now: Int64) throws(SQLiteError) {
         for receiver in router.withLock({ $0.receivers(for: alert) }) {
             try tell(receiver, of: alert, in: database, now: now)
         }
-        return true
     }
 
     func countRaised(_ alert: Alert) {
@@ -167,6 +180,9 @@ extension AlertRecorder {
     public func recover(from database: borrowing Database, now: Int64) throws(SQLiteError) {
         try recoverStorm(from: database)
         durableStorm = storm
+        try silences.load(from: database)
+        silences.committed()
+        hasSilenced = try !silenced(in: database).isEmpty
     }
 
     public func replay(_ rows: EventRows) {}
@@ -174,6 +190,7 @@ extension AlertRecorder {
 
     public func committed() {
         durableStorm = storm
+        silences.committed()
         if !raised.isEmpty {
             counts.withLock { counts in
                 for count in raised { counts[count, default: 0] += 1 }
@@ -188,20 +205,26 @@ extension AlertRecorder {
 
     public func rolledBack() {
         storm = durableStorm
+        silences.rolledBack()
         raised.removeAll()
         hasDeliveries = false
     }
 
     public func isDue(now: Int64) -> Bool {
         isPruneDue(now) || storm.isDue(now: now) || isRepeatDue(now: now)
+            || (hasSilenced && now >= nextSilences)
     }
 
-    private func isPruneDue(_ now: Int64) -> Bool { retentionNanos > 0 && now >= nextPrune }
+    private func isPruneDue(_ now: Int64) -> Bool { now >= nextPrune }
 
     public func tick(in database: borrowing Database, now: Int64) throws(SQLiteError) {
+        if hasSilenced, now >= nextSilences { try tellSilenced(in: database, now: now) }
         if isPruneDue(now) {
             nextPrune = now + Self.pruneNanos
-            try AlertTable.prune(database, before: now - retentionNanos)
+            try silences.prune(database, now: now)
+            if retentionNanos > 0 {
+                try AlertTable.prune(database, before: now - retentionNanos)
+            }
         }
         if storm.isDue(now: now) { try tellDigests(in: database, now: now) }
         if isRepeatDue(now: now) { try tellAgain(in: database, now: now) }

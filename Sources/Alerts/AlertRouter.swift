@@ -49,10 +49,13 @@ public struct AlertRouter: Equatable, Sendable {
     public struct Match: Equatable, Sendable {
         public let field: String
         public let pattern: Pattern
+        /// As it was written.
+        public let texts: [String]
 
-        public init(field: String, pattern: Pattern) {
+        public init(field: String, pattern: Pattern, texts: [String] = []) {
             self.field = field
             self.pattern = pattern
+            self.texts = texts.isEmpty ? [pattern.description] : texts
         }
     }
 

@@ -13,6 +13,7 @@ public struct AlertSettings: Equatable, Sendable {
     public var heartbeat: HeartbeatSettings?
     /// The shortest silence of a source that is told; 0: none is.
     public var stalledNanos: Int64 = 3600 * 1_000_000_000
+    public var silences: [Silence] = []
 
     public init() {}
 
@@ -46,6 +47,7 @@ extension Configuration {
         settings.stalledNanos = alerts.nanos(
             "ingest_stalled_after", default: settings.stalledNanos, in: 0...(30 * nanosPerDay))
         settings.heartbeat = readHeartbeat(&alerts)
+        settings.silences = alerts.silences("silences", receivers: names)
         alerts.finish()
         return settings
     }
@@ -86,8 +88,8 @@ extension Configuration {
 
 extension Configuration {
     /// A misspelt word would make a route that never matches.
-    private static func checkMatch(
-        _ entry: (name: String, values: [String], mark: YAMLMark), _ receivers: [String],
+    static func checkMatch(
+        _ entry: (name: String, values: [String], mark: YAMLMark), _ receivers: some Collection<String>,
         _ map: ConfigurationMap
     ) {
         let words: [String]

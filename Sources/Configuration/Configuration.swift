@@ -21,6 +21,8 @@ public struct Configuration: Equatable, Sendable {
         public var eventsNanos = 30 * nanosPerDay
         /// Age at which alerts that are over are deleted; 0 keeps them.
         public var alertsNanos = 90 * nanosPerDay
+        /// Age at which entries of the audit are deleted; 0 keeps them.
+        public var auditNanos = 365 * nanosPerDay
     }
 
     public struct Web: Equatable, Sendable {
@@ -135,6 +137,8 @@ extension Configuration {
             "events", default: result.storage.eventsNanos, in: 0...(3660 * nanosPerDay))
         result.storage.alertsNanos = retention.nanos(
             "alerts", default: result.storage.alertsNanos, in: 0...(3660 * nanosPerDay))
+        result.storage.auditNanos = retention.nanos(
+            "audit", default: result.storage.auditNanos, in: 0...(3660 * nanosPerDay))
         retention.finish()
         storage.finish()
     }

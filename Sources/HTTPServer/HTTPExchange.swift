@@ -22,6 +22,8 @@ public final class HTTPExchange: @unchecked Sendable {
     /// The one tenant that the request may see and change; nil: all. Set by the handler that checks
     /// its token.
     public var owner: String?
+    /// The name of the token, for the audit. Set by the handler that checks it.
+    public var principal = "anonymous"
 
     let connection: OpaquePointer
     let server: HTTPServer

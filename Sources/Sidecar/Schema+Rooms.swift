@@ -1,6 +1,7 @@
 internal import Alerts
 internal import Anomalies
 internal import Budgets
+internal import Governance
 internal import Ledger
 internal import PriceFiles
 public import Store
@@ -17,5 +18,6 @@ extension Schema {
         LedgerSchema.spendSums,
         LedgerSchema.batches,
         AlertSchema.delivery,
+        GovernanceSchema.tables + SilenceSchema.tables + FeatureTable.tables,
     ])
 }

@@ -34,6 +34,7 @@ extension Sidecar {
         if let fault = redefine(new.budgets) { return fault }
         access.configure(new.access)
         recorder.configure(new.alerts.router)
+        recorder.silences.configure(new.alerts.silences)
         deliverer.configure(new.alerts.receivers, heartbeat: new.alerts.heartbeat)
         ingestWatch.configure(afterNanos: new.alerts.stalledNanos)
         log.configure(level: new.logLevel, format: new.logFormat)
@@ -77,6 +78,7 @@ extension Sidecar {
         compare("storage.sync", \.storage.sync)
         compare("storage.retention.events", \.storage.eventsNanos)
         compare("storage.retention.alerts", \.storage.alertsNanos)
+        compare("storage.retention.audit", \.storage.auditNanos)
         compare("web.listen", \.web.listen)
         compare("web.metrics_listen", \.web.metricsListen)
         compare("web.external_url", \.web.externalURL)

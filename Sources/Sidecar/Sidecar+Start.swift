@@ -4,6 +4,7 @@ internal import Anomalies
 internal import Budgets
 internal import Configuration
 internal import Delivery
+internal import Exposition
 internal import HTTPClient
 internal import HTTPServer
 internal import Intake
@@ -109,6 +110,7 @@ extension Sidecar {
     ) -> AlertRecorder {
         AlertRecorder(
             router: configuration.alerts.router,
+            silences: Silences(configured: configuration.alerts.silences),
             retentionNanos: configuration.storage.alertsNanos, random: random
         ) { hasDeliveries.call() }
     }
@@ -132,6 +134,12 @@ extension Sidecar {
         ) { events, database, now throws(SQLiteError) in
             try recorder.record(events, in: database, now: now)
         }
+    }
+
+    static func page(_ configuration: Configuration, _ names: Names) -> MetricsPage {
+        MetricsPage(
+            labels: configuration.ledger.labels, names: names,
+            writesCreated: configuration.writesCreated)
     }
 
     /// Starts the threads that requests need, then listens; stops them when that cannot be.

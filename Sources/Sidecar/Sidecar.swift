@@ -6,6 +6,7 @@ internal import Budgets
 public import Configuration
 internal import Delivery
 internal import Exposition
+internal import Governance
 internal import HTTPClient
 public import HTTPServer
 internal import Intake
@@ -84,6 +85,7 @@ public final class Sidecar: Sendable {
         budgets = Self.budgets(configuration, names, time, recorder, log)
         self.recorder = recorder
         ingestWatch = Self.ingestWatch(configuration, metrics, recorder)
+        let governance = Self.governance(configuration, log)
         let hasCaughtUp = Question()
         anomalies = Self.anomalies(configuration, names, time, recorder, hasCaughtUp)
         prices = try Prices(
@@ -93,7 +95,7 @@ public final class Sidecar: Sendable {
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: Self.participants(names, budgets, anomalies, recorder, positions)
-                + [ingestWatch])
+                + [ingestWatch, governance])
         try prices.restore(from: directory.databasePath)
         intake = EventIntake(
             settings: configuration.intake, names: names, hash: hash, time: ledger.time,
@@ -108,9 +110,7 @@ public final class Sidecar: Sendable {
             configuration, client: client, ledger: ledger, budgets: budgets, recorder: recorder,
             path: directory.databasePath, random: random, link: base, log: log)
         hasDeliveries.attach { [deliverer] in deliverer.notify() }
-        let page = MetricsPage(
-            labels: configuration.ledger.labels, names: names,
-            writesCreated: configuration.writesCreated)
+        let page = Self.page(configuration, names)
         let readings = Readings(
             ledger: ledger, databasePath: directory.databasePath, prices: prices, names: names,
             time: time, recorder: recorder, deliverer: deliverer, tail: tail)
@@ -127,7 +127,8 @@ public final class Sidecar: Sendable {
             names: names, price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() },
-            prices: Self.priceServices(prices, names, hash, ledger))
+            prices: Self.priceServices(prices, names, hash, ledger),
+            governance: .init(log: governance, silences: recorder.silences, random: random))
         (server, metricsServer, otlpServer) = try Self.up(
             configuration, services, ledger, control, client, log)
         base.setDefault("http://\(server.address)")

@@ -23,8 +23,8 @@ final class RecorderHarness {
 
     init(_ router: AlertRouter) throws {
         database = try Database(path: ":memory:", mode: .readWrite)
-        try database.execute(AlertSchema.version3)
-        try database.execute(AlertSchema.delivery)
+        try database.execute(
+            AlertSchema.version3 + AlertSchema.delivery + SilenceSchema.tables)
         let calls = calls
         let next = Mutex<UInt64>(0)
         recorder = AlertRecorder(

@@ -106,8 +106,8 @@ final class DeliveryHarness {
             random: random, onDeliveries: {})
         database = try Database(path: place.path + "/outbox.db", mode: .readWrite)
         try database.execute("pragma journal_mode = wal; pragma synchronous = off")
-        try database.execute(AlertSchema.version3)
-        try database.execute(AlertSchema.delivery)
+        try database.execute(
+            AlertSchema.version3 + AlertSchema.delivery + SilenceSchema.tables)
         self.receivers = receivers
         store = try Store(place.path + "/outbox.db")
         inbox = DeliveryInbox()
