@@ -50,8 +50,11 @@ extension BudgetStatus {
             bytes.append(UInt8(ascii: ":"))
             bytes.appendJSONString(entry.value)
         }
-        bytes.append("},\"period\":\"\(budget.period.kind.rawValue)\",\"timezone\":")
+        bytes.append("},\"period\":\"\(budget.period.word)\",\"timezone\":")
         bytes.appendJSONString(budget.period.zone.name)
+        if budget.period.isRolling {
+            bytes.append(",\"window_seconds\":\(budget.period.rollingSeconds)")
+        }
         bytes.append(",\"period_start\":\"\(time(period.start))\"")
         bytes.append(",\"period_end\":\"\(time(period.end))\"")
         bytes.append(",\"limit_usd\":\"\(limit.decimal)\",\"spent_usd\":\"\(spent.decimal)\"")

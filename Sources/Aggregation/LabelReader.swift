@@ -8,6 +8,8 @@ public struct LabelReader: Sendable {
     /// The labels again, as what an event can be asked without a look at text.
     private let plan: [Field]
     private let names: Names
+    /// Of conversations, tasks and requests.
+    private let texts: Names
     private let statusNames: [NameID]
     private let stageNames: [NameID]
     /// Tag set and label -> value.
@@ -34,9 +36,10 @@ public struct LabelReader: Sendable {
         }
     }
 
-    public init(labels: [Dimension], names: Names) {
+    public init(labels: [Dimension], names: Names, texts: Names? = nil) {
         self.labels = labels
         self.names = names
+        self.texts = texts ?? names
         plan = labels.map { Field($0) }
         statusNames = Status.allCases.map { names.intern($0.word) }
         stageNames = Stage.allCases.map { names.intern($0.word) }
@@ -64,7 +67,7 @@ public struct LabelReader: Sendable {
     }
 
     private func intern(_ text: TextRef, _ rows: EventRows) -> NameID {
-        text.isEmpty ? 0 : names.intern(rows.string(text))
+        text.isEmpty ? 0 : texts.intern(rows.string(text))
     }
 
     /// Reading a label can make a new name: the value of a tag.

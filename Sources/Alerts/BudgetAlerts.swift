@@ -42,11 +42,12 @@ public enum BudgetAlerts {
     }
 
     /// `budget_threshold/tenant-monthly/tenant=acme/2026-11/0.9`, and `/2` when it was re-armed
-    /// once.
+    /// once. A rolling budget has no periods: its keys end in the Unix second of the crossing.
     public static func dedupKey(_ event: BudgetEvent) -> String {
         switch event.kind {
         case .crossed(_, _, let arm), .resolved(_, let arm, _), .burning(_, let arm),
             .burnEnded(let arm):
+            if event.budget.period.isRolling { return "\(baseKey(event))/\(arm)" }
             return baseKey(event) + (arm == 0 ? "" : "/\(arm + 1)")
         case .recorded, .paused: return baseKey(event)
         }
@@ -75,6 +76,9 @@ public enum BudgetAlerts {
                 + "\(MoneyText.dollars(event.spent)) is used"
         case .resolved(_, _, .spendReduced):
             "spend was corrected to \(MoneyText.dollars(event.spent))"
+        case .resolved(_, _, .windowMoved):
+            "\(MoneyText.dollars(event.spent)) was spent \(LocalClock(event).periodWord)"
+        case .resolved(_, _, .idle): "nothing happened in it for long"
         case .resolved(_, _, .reset): "the budget was reset"
         case .resolved(_, _, .budgetRemoved): "the budget is no longer configured"
         default: "the pace is back to what the budget allows"
@@ -141,6 +145,7 @@ struct Forecast {
 
     /// Nil while too little of the period has passed to tell, and after its end.
     init?(_ event: BudgetEvent, now: Int64) {
+        guard !event.budget.period.isRolling else { return nil }
         let seconds = now / 1_000_000_000
         let elapsed = seconds - event.period.start
         let length = event.period.end - event.period.start
@@ -167,7 +172,10 @@ struct LocalClock {
     init(_ event: BudgetEvent) { self.event = event }
 
     var periodWord: String {
-        switch event.budget.period.kind {
+        if event.budget.period.isRolling {
+            return "in the last \(event.budget.period.rollingText)"
+        }
+        return switch event.budget.period.kind {
         case .hour: "this hour"
         case .day: "today"
         case .week: "this week"

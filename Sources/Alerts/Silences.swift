@@ -36,10 +36,12 @@ public final class Silences: @unchecked Sendable {
     public func add(
         _ silence: Silence, in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> Outcome {
-        let stored = try SilenceTable.all(in: database)
-        guard stored.filter({ $0.endsAt > now }).count < Silence.countMax else { return .full }
+        let stored = pending ?? state.withLock { $0.stored }
+        guard stored.lazy.filter({ $0.endsAt > now }).count < Silence.countMax else {
+            return .full
+        }
         try SilenceTable.insert(silence, into: database)
-        try load(from: database)
+        pending = stored + [silence]
         return .done
     }
 

@@ -1,10 +1,14 @@
 internal import Aggregation
-internal import Usage
+public import Usage
 
 /// The spend of one scope in one period.
 struct PeriodSpend: Equatable, Sendable {
     let period: Period
-    var spent = NanoUSD.zero
+    /// Of all events; what `forgiven` holds of it was before a reset.
+    var total = NanoUSD.zero
+    var forgiven = NanoUSD.zero
+    /// Unused part of the period before; nil: not decided.
+    var carried: NanoUSD?
     /// One per threshold of the definition.
     var states: [ThresholdState]
     /// Differs from what is stored.
@@ -14,14 +18,36 @@ struct PeriodSpend: Equatable, Sendable {
         self.period = period
         states = Array(repeating: ThresholdState(), count: thresholdCount)
     }
+
+    /// What counts against the limit.
+    var spent: NanoUSD { total - forgiven }
+}
+
+/// A limit that was set for one scope.
+public struct ScopeLimit: Equatable, Sendable {
+    public let limit: NanoUSD
+    /// Unix seconds; nil: until it is taken back.
+    public let until: Int64?
+
+    public init(limit: NanoUSD, until: Int64?) {
+        self.limit = limit
+        self.until = until
+    }
+
+    func isOver(_ seconds: Int64) -> Bool { until.map { $0 <= seconds } ?? false }
 }
 
 /// One budget for one set of values of its `each` dimensions.
 struct BudgetScope: Equatable, Sendable {
-    let values: LabelKey
+    var values: LabelKey
     /// As in keys: `tenant=acme,user=u%201`, or `all`.
     let text: String
-    var limit: NanoUSD
+    /// By the definition.
+    var base: NanoUSD
+    /// Set for this scope in place of `base` and what was carried over.
+    var override: ScopeLimit?
+    /// Of rolling budgets.
+    var rolling = RollingSpend()
     /// The period that contains now, those around it, and older ones while late events touch them.
     var periods: [PeriodSpend] = []
     /// When each threshold last notified, in whatever period: the cooldown outlives periods.
@@ -29,6 +55,17 @@ struct BudgetScope: Equatable, Sendable {
     var burn = BurnState()
     /// Unix nanoseconds of the last spend, as it arrived.
     var spentAt: Int64 = 0
+    /// Unix nanoseconds at which an event arrived last; short-lived scopes are forgotten by it.
+    var activeAt: Int64 = 0
+
+    /// - Parameter seconds: a limit that was set until a time before counts no more.
+    func limit(in period: Period, at seconds: Int64 = .min) -> NanoUSD {
+        if let override, !override.isOver(seconds) { return override.limit }
+        for index in periods.indices where periods[index].period.start == period.start {
+            return base + (periods[index].carried ?? .zero)
+        }
+        return base
+    }
 
     func index(of period: Period) -> Int? {
         periods.firstIndex { $0.period.start == period.start }
@@ -43,6 +80,7 @@ struct BudgetScope: Equatable, Sendable {
 struct BudgetTable: Sendable {
     var definition: BudgetDefinition
     let identity: String
+    var names: ScopeNames
     /// Contains now.
     var current: Period
     var scopes: [BudgetScope] = []
@@ -51,11 +89,25 @@ struct BudgetTable: Sendable {
     var minutes = SpendRings(levels: [.minute])
     /// Events whose scope found no room.
     var refusedEvents: Int64 = 0
+    /// Limits that were set for one scope, by its text, whether it has spent yet or not.
+    var limits: [String: ScopeLimit] = [:]
+    var scopesMax = BudgetDefinition.scopesMax
+    /// Unix seconds at which it was looked at last.
+    var seenAt: Int64
 
-    init(_ definition: BudgetDefinition, now: Int64) {
+    init(_ definition: BudgetDefinition, names: Names, now: Int64) {
         self.definition = definition
+        self.names = ScopeNames(definition, names)
+        seenAt = now / 1_000_000_000
         identity = definition.identity
         current = definition.period.period(containing: now / 1_000_000_000)
+    }
+
+    /// The time that a period stands for: itself, or, of a rolling budget, the window before
+    /// `seconds`.
+    func shown(_ period: Period, at seconds: Int64) -> Period {
+        definition.period.isRolling
+            ? Period(start: seconds - definition.period.rollingSeconds, end: seconds) : period
     }
 
     func burnWindow(_ scope: Int, minutes count: Int64, now: Int64) -> BurnRate.Window {

@@ -51,6 +51,12 @@ public struct BudgetDefinition: Equatable, Sendable {
         public func isReached(spent: NanoUSD, limit: NanoUSD) -> Bool {
             Int128(spent.nanos) * 1_000_000_000 >= Int128(limit.nanos) * Int128(ratioNanos)
         }
+
+        /// At least 95 % of what reaches it.
+        func isNear(spent: NanoUSD, limit: NanoUSD) -> Bool {
+            Int128(spent.nanos) * 100_000_000_000
+                >= Int128(limit.nanos) * Int128(ratioNanos) * 95
+        }
     }
 
     /// More thresholds than this on one budget are a configuration fault.
@@ -72,6 +78,12 @@ public struct BudgetDefinition: Equatable, Sendable {
     public var burns: Bool
     /// What calls that ask first are told; nil: they go ahead.
     public var enforcement: Enforcement?
+    /// The unused part of a period goes into the next one, up to this part of the limit, in
+    /// thousand-millionths; nil: it does not.
+    public var rolloverCap: Int64?
+    /// Scopes of conversations, tasks and requests are forgotten when nothing was spent for so
+    /// long; they begin anew when they come again.
+    public var idleNanos: Int64 = 86_400 * 1_000_000_000
 
     public init(
         name: String, match: [Match] = [], each: [Dimension] = [], overrides: [Override] = [],
@@ -102,6 +114,15 @@ public struct BudgetDefinition: Equatable, Sendable {
         return dimensions
     }
 
+    /// Some value that decides is kept as text: conversation, task or request.
+    var readsText: Bool { dimensions.contains { !$0.isLabel } }
+
+    /// Its scopes come and go.
+    public var hasShortLivedScopes: Bool { each.contains { !$0.isLabel } }
+
+    /// The pace is watched: a rolling window has no end to compare it with.
+    var watchesPace: Bool { burns && !period.isRolling }
+
     /// Stands for everything that decides which spend belongs to a scope and a period; spend is
     /// stored under it. A changed limit or threshold leaves it as it is.
     public var identity: String {
@@ -110,6 +131,7 @@ public struct BudgetDefinition: Equatable, Sendable {
         for dimension in each { text += "\u{1}e\(dimension)" }
         text += "\u{1}p\(period.kind.rawValue)/\(period.zone.name)/\(period.weekStart.rawValue)"
         text += "/\(period.resetHour)"
+        if period.isRolling { text += "/r\(period.rollingSeconds)" }
         if period.monthStartDay != 1 { text += "/\(period.monthStartDay)" }
         return Self.fnv1a(text)
     }

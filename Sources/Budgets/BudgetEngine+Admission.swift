@@ -13,6 +13,8 @@ private struct Candidate {
     let spent: Int64
     let reserved: Int64
     let period: Period
+    /// Always the last so many seconds; `period` ends when enough has left for the call.
+    var isRolling = false
 
     var used: Int64 { spent &+ reserved }
 
@@ -93,7 +95,7 @@ extension BudgetEngine {
             let match = state.matchers[table].scope(of: request.event, in: request.rows) {
                 values, limit in
                 creating
-                    ? book.tables[table].scope(values, limit: limit, names: names)
+                    ? book.tables[table].scope(values, limit: limit)
                     : book.tables[table].scopeNumbers[values]
             }
             let current = book.tables[table].current
@@ -104,26 +106,53 @@ extension BudgetEngine {
             case .none: continue
             case .scope(let number):
                 candidates.append(
-                    Candidate(
-                        table: table, scope: number,
-                        values: book.tables[table].scopes[number].values,
-                        limit: book.tables[table].scopes[number].limit,
-                        spent: book.tables[table].scopes[number].nanos(in: period),
-                        reserved: state.reserved(table, number), period: period))
+                    Self.candidate(
+                        table, number, period, book, request.estimate.nanos,
+                        reserved: state.reserved(table, number), at: seconds))
             case .refused:
                 // Either no event of this scope has come yet, or the budget is full of scopes and
                 // cannot watch this one.
-                guard book.tables[table].scopes.count < BudgetDefinition.scopesMax,
+                guard book.tables[table].scopes.count < book.tables[table].scopesMax,
                     case .scope(let values, let limit) = state.matchers[table].outcome(
                         of: request.event, in: request.rows)
                 else { continue }
                 candidates.append(
                     Candidate(
-                        table: table, scope: nil, values: values, limit: limit, spent: 0,
-                        reserved: 0, period: period))
+                        table: table, scope: nil, values: values,
+                        limit: book.tables[table].limit(of: values, base: limit, at: seconds),
+                        spent: 0, reserved: 0,
+                        period: book.tables[table].shown(period, at: seconds),
+                        isRolling: book.tables[table].definition.period.isRolling))
             }
         }
         return candidates
+    }
+}
+
+extension BudgetEngine {
+    /// The view of a budget on a call of a scope that it knows.
+    @inline(__always)
+    private static func candidate(
+        _ table: Int, _ number: Int, _ period: Period, _ book: borrowing BudgetBook,
+        _ estimate: Int64, reserved: Int64, at seconds: Int64
+    ) -> Candidate {
+        let rule = book.tables[table].definition.period
+        let limit = book.tables[table].scopes[number].limit(in: period, at: seconds)
+        let spent = book.tables[table].scopes[number].nanos(in: period, rule, at: seconds)
+        var shown = period
+        if rule.isRolling {
+            let denyAt = book.tables[table].definition.enforcement?.denyAt ?? 1_000_000_000
+            let most = Int128(limit.nanos) * Int128(denyAt) / 1_000_000_000
+            let excess = Int128(spent) + Int128(reserved) + Int128(estimate) - most
+            shown = Period(
+                start: seconds - rule.rollingSeconds,
+                end: book.tables[table].scopes[number].rolling.relief(
+                    of: Int64(clamping: max(1, excess)), now: seconds, length: rule.rollingSeconds))
+        }
+        return Candidate(
+            table: table, scope: number, values: book.tables[table].scopes[number].values,
+            limit: limit, spent: spent, reserved: reserved, period: shown,
+            isRolling: rule.isRolling)
     }
 }
 
@@ -207,7 +236,9 @@ extension BudgetEngine {
     /// so many milliseconds.
     private static func delay(_ candidate: Candidate, _ estimate: Int64, now: Int64) -> Int64 {
         let rest = Int128(candidate.limit.nanos) - Int128(candidate.used)
-        let left = Int128(max(0, candidate.period.end - now)) * 1000
+        let seconds =
+            candidate.isRolling ? now - candidate.period.start : candidate.period.end - now
+        let left = Int128(max(0, seconds)) * 1000
         guard rest > 0 else { return AdmissionDecision.delayMillisMax }
         return min(
             AdmissionDecision.delayMillisMax, Int64(clamping: Int128(estimate) * left / rest))
@@ -217,10 +248,9 @@ extension BudgetEngine {
         let definition = book.tables[candidate.table].definition
         return AdmissionBudget(
             name: definition.name,
-            scope: definition.each.enumerated().map { index, dimension in
-                AdmissionBudget.Entry(
-                    dimension: dimension, value: names.text(candidate.values[index]))
-            },
+            scope: book.tables[candidate.table].names.values(
+                candidate.values, each: definition.each
+            ).map { AdmissionBudget.Entry(dimension: $0.dimension, value: $0.value) },
             limit: candidate.limit, spent: NanoUSD(nanos: candidate.spent),
             reserved: NanoUSD(nanos: candidate.reserved), period: candidate.period)
     }
@@ -247,7 +277,8 @@ extension AdmissionState {
 
 extension BudgetScope {
     /// The spend in a period, without a copy of its states.
-    func nanos(in period: Period) -> Int64 {
+    func nanos(in period: Period, _ rule: PeriodRule, at seconds: Int64) -> Int64 {
+        if rule.isRolling { return rolling.net(now: seconds, length: rule.rollingSeconds) }
         for index in periods.indices where periods[index].period.start == period.start {
             return periods[index].spent.nanos
         }

@@ -37,6 +37,7 @@ extension BudgetEngine {
             copy.add(nanos, in: key.period, table.definition)
             changed[[key.table, key.scope]] = copy
         }
+        evaluateRolled(book, &changed, now: now / 1_000_000_000)
         var events: [BudgetEvent] = []
         var tables = try BudgetTables(database)
         for (key, scope) in changed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
@@ -53,14 +54,32 @@ extension BudgetEngine {
         return events
     }
 
+    /// Scopes of rolling budgets with new spend, as of now.
+    private func evaluateRolled(
+        _ book: BudgetBook, _ changed: inout [[Int]: BudgetScope], now: Int64
+    ) {
+        for (key, nanos) in staging.rolled {
+            let table = book.tables[key.table]
+            var copy = changed[[key.table, key.scope]] ?? table.scopes[key.scope]
+            copy.addRolling(nanos, at: key.second, table.definition)
+            changed[[key.table, key.scope]] = copy
+        }
+        for key in Set(staging.rolled.keys.map { [$0.table, $0.scope] }) {
+            changed[key]?.settle(now: now, book.tables[key[0]].definition)
+        }
+    }
+
     /// A period that is not in memory, as it is stored: for an event that comes days late.
     private func stored(
         _ period: Period, of scope: BudgetScope, _ table: BudgetTable,
         in database: borrowing Database
     ) throws(SQLiteError) -> PeriodSpend {
         var entry = PeriodSpend(period: period, thresholdCount: table.definition.thresholds.count)
-        entry.spent = try BudgetTables.spend(
+        entry.total = try BudgetTables.spend(
             of: table.identity, scope: scope.text, period: period, in: database)
+        entry.forgiven = try LimitTables.forgiven(
+            table.identity, scope.text, period, in: database
+        )
         entry.states = try BudgetTables.states(
             of: table.identity, scope: scope.text, period: period, table.definition, in: database)
         return entry
@@ -74,10 +93,13 @@ extension BudgetEngine {
         guard let index = scope.index(of: period), period.start <= now / 1_000_000_000 else {
             return []
         }
+        let isRolling = table.definition.period.isRolling
         let input = ThresholdMachine.Input(
             thresholds: table.definition.thresholds, spent: scope.periods[index].spent,
-            limit: scope.limit, cooldownNanos: table.definition.cooldownNanos, now: now,
-            isNotifiable: table.isNotifiable(period, now: now), reason: reason)
+            limit: scope.limit(in: period), cooldownNanos: table.definition.cooldownNanos,
+            now: now, isNotifiable: table.isNotifiable(period, now: now),
+            reason: isRolling && reason == .spendReduced ? .windowMoved : reason,
+            isRolling: isRolling)
         let before = scope.periods[index].states
         let changes = ThresholdMachine.evaluate(
             input, &scope.periods[index].states, &scope.notifiedAt)
@@ -92,11 +114,9 @@ extension BudgetEngine {
     ) -> BudgetEvent {
         BudgetEvent(
             kind: kind, budget: table.definition,
-            scope: table.definition.each.enumerated().map { index, dimension in
-                (dimension, names.text(scope.values[index]))
-            },
-            scopeText: scope.text, period: period, spent: scope.spend(in: period)?.spent ?? .zero,
-            limit: scope.limit)
+            scope: table.names.values(scope.values, each: table.definition.each),
+            scopeText: scope.text, period: table.shown(period, at: scope.rolling.countedAt),
+            spent: scope.spend(in: period)?.spent ?? .zero, limit: scope.limit(in: period))
     }
 }
 
@@ -114,13 +134,15 @@ extension BudgetEngine {
         for (index, table) in book.tables.enumerated() {
             for (number, scope) in table.scopes.enumerated() {
                 var copy = scope
+                copy.settle(now: now / 1_000_000_000, table.definition)
+                try carryOver(&copy, table, in: database)
                 events += try closeOld(&copy, table, &tables, now: now)
                 for period in copy.periods.map(\.period)
                 where period.end > now / 1_000_000_000 {
                     events += try evaluate(
                         &copy, period, table, .limitRaised, &tables, now: now)
                 }
-                if !table.definition.burns {
+                if !table.definition.watchesPace {
                     events += try evaluateBurn(&copy, number, table, &tables, now: now)
                 }
                 open += openAlerts(copy, table)
@@ -162,9 +184,12 @@ extension BudgetEngine {
                 table.current = table.definition.period.period(containing: now / 1_000_000_000)
                 staging.periods.append((index, table.current))
             }
+            try endLimits(index, &table, in: database, now: now / 1_000_000_000)
             for (number, scope) in table.scopes.enumerated() {
                 guard isNew || table.needsLook(scope, now: now) else { continue }
                 var copy = scope
+                copy.settle(now: now / 1_000_000_000, table.definition)
+                if isNew { try carryOver(&copy, table, in: database) }
                 events += try closeOld(&copy, table, &tables, now: now)
                 events += try evaluate(
                     &copy, table.current, table, .spendReduced, &tables, now: now)
@@ -205,11 +230,12 @@ extension BudgetEngine {
         _ tables: inout BudgetTables, now: Int64
     ) throws(SQLiteError) -> [BudgetEvent] {
         var change: BurnState.Change?
-        if table.definition.burns {
+        if table.definition.watchesPace {
             let secondsLeft = BurnRate.secondsLeft(
                 BurnRate.Input(
-                    spent: scope.spend(in: table.current)?.spent ?? .zero, limit: scope.limit,
-                    period: table.current, now: now / 1_000_000_000),
+                    spent: scope.spend(in: table.current)?.spent ?? .zero,
+                    limit: scope.limit(in: table.current), period: table.current,
+                    now: now / 1_000_000_000),
                 window: { table.burnWindow(number, minutes: $0, now: now) },
                 isSpread: { table.isSpread(number, minutes: $0, now: now) })
             change = scope.burn.evaluate(
@@ -234,9 +260,10 @@ extension BudgetTable {
     func mayCross(_ scope: BudgetScope, adding nanos: Int64) -> Bool {
         let entry = scope.spend(in: current)
         let spent = (entry?.spent ?? .zero) + NanoUSD(nanos: nanos)
+        let limit = scope.limit(in: current)
         for (index, threshold) in definition.thresholds.enumerated() {
             let isCrossed = entry?.states[index].isCrossed ?? false
-            if !isCrossed, threshold.isReached(spent: spent, limit: scope.limit) { return true }
+            if !isCrossed, threshold.isReached(spent: spent, limit: limit) { return true }
             if !isCrossed { break }
         }
         return isOverrun(scope, spent: spent.nanos)
@@ -246,7 +273,8 @@ extension BudgetTable {
     /// it has spent within the last hour.
     func needsLook(_ scope: BudgetScope, now: Int64) -> Bool {
         let isRecent = scope.spentAt > now - 3600 * 1_000_000_000
-        if scope.burn.isFiring || (definition.burns && isRecent) { return true }
+        if scope.burn.isFiring || (definition.watchesPace && isRecent) { return true }
+        if definition.period.isRolling, isMoving(scope, now: now / 1_000_000_000) { return true }
         return scope.periods.contains { entry in
             entry.states.contains {
                 $0.pendingAt != nil || ($0.isFiring && entry.period.end <= now / 1_000_000_000)
@@ -255,10 +283,46 @@ extension BudgetTable {
     }
 }
 
+extension BudgetTable {
+    /// Some spend has left the window, or a threshold waits for that.
+    private func isMoving(_ scope: BudgetScope, now: Int64) -> Bool {
+        scope.rolling.spent.isStale(now: now, length: definition.period.rollingSeconds)
+            || scope.periods.contains { $0.states.contains(where: \.isCrossed) }
+    }
+}
+
 extension BudgetScope {
+    /// Takes the sums of a rolling budget as of `now`, in Unix seconds.
+    mutating func settle(now: Int64, _ definition: BudgetDefinition) {
+        guard definition.period.isRolling else { return }
+        let length = definition.period.rollingSeconds
+        rolling.countedAt = max(rolling.countedAt, now)
+        rolling.forget(now: rolling.countedAt, length: length)
+        let index = open(.always, thresholdCount: definition.thresholds.count)
+        let sums = (
+            rolling.spent.sum(now: rolling.countedAt, length: length),
+            rolling.forgiven.sum(now: rolling.countedAt, length: length)
+        )
+        guard periods[index].total.nanos != sums.0 || periods[index].forgiven.nanos != sums.1 else {
+            return
+        }
+        periods[index].total = NanoUSD(nanos: sums.0)
+        periods[index].forgiven = NanoUSD(nanos: sums.1)
+        periods[index].isDirty = true
+    }
+
+    /// What the window of the last count no longer reaches is left out.
+    mutating func addRolling(_ nanos: Int64, at second: Int64, _ definition: BudgetDefinition) {
+        let length = definition.period.rollingSeconds
+        guard RollingSum.counts(second, now: rolling.countedAt, length: length) else { return }
+        rolling.spent.add(nanos, at: second, length: length)
+        let index = open(.always, thresholdCount: definition.thresholds.count)
+        periods[index].isDirty = true
+    }
+
     mutating func add(_ nanos: Int64, in period: Period, _ definition: BudgetDefinition) {
         let index = open(period, thresholdCount: definition.thresholds.count)
-        periods[index].spent += NanoUSD(nanos: nanos)
+        periods[index].total += NanoUSD(nanos: nanos)
         periods[index].isDirty = true
     }
 

@@ -16,13 +16,14 @@ public struct BudgetForecast: Sendable {
 extension BudgetEngine {
     /// Forecasts of the scopes of highest utilisation, from the roll-ups of the last weeks.
     ///
-    /// Budgets that look at conversations, tasks or requests have none: roll-ups do not keep those.
+    /// Rolling budgets have no end to project to. Budgets that look at conversations, tasks or
+    /// requests have none: roll-ups do not keep those.
     public func forecasts(
         countMax: Int, ofTenant tenant: String? = nil, now: Int64, in database: borrowing Database,
         where isWanted: (BudgetDefinition) -> Bool = { _ in true }
     ) throws(SQLiteError) -> [BudgetForecast] {
         let places = places(countMax: countMax, ofTenant: tenant) { budget in
-            budget.dimensions.allSatisfy(\.isLabel) && isWanted(budget)
+            budget.dimensions.allSatisfy(\.isLabel) && !budget.period.isRolling && isWanted(budget)
         }
         let seconds = now / 1_000_000_000
         var readers: [DayReader] = []

@@ -56,9 +56,9 @@ extension BudgetEngine {
     ) throws(SQLiteError) -> BudgetEvent? {
         guard let enforcement = table.definition.enforcement, enforcement.pauses,
             let dimension = table.definition.each.first,
-            table.isOverrun(scope, spent: scope.nanos(in: table.current))
+            table.isOverrun(scope, spent: scope.spend(in: table.current)?.spent.nanos ?? 0)
         else { return nil }
-        let value = names.text(scope.values[0])
+        let value = table.names.text(scope.values[0], of: dimension)
         let outcome = try pause(
             ScopePause(
                 dimension: dimension, value: value,
@@ -78,7 +78,8 @@ extension Enforcement {
 extension BudgetTable {
     func isOverrun(_ scope: BudgetScope, spent: Int64) -> Bool {
         guard let enforcement = definition.enforcement, enforcement.pauses else { return false }
-        return Enforcement.exceeds(spent, enforcement.denyAt + enforcement.grace, of: scope.limit)
+        return Enforcement.exceeds(
+            spent, enforcement.denyAt + enforcement.grace, of: scope.limit(in: current))
     }
 }
 

@@ -14,13 +14,17 @@ extension BudgetEngine {
         for index in 0..<count {
             var table = book.withLock { $0.tables[index] }
             table.current = table.definition.period.period(containing: now / 1_000_000_000)
+            table.seenAt = now / 1_000_000_000
+            table.limits = try LimitTables.limits(of: table.definition.name, in: database)
             let known = try BudgetTables.identities(named: table.definition.name, in: database)
             if known.contains(table.identity), try wasKept(table, in: database) {
                 try load(&table, from: database, now: now)
             } else {
-                try backfill(&table, &matchers[index], from: database)
+                try backfill(&table, &matchers[index], from: database, now: now)
                 try adoptStates(of: known, into: &table, from: database)
             }
+            try loadForgiven(&table, from: database, now: now)
+            try loadCarried(&table, from: database)
             let loaded = table
             book.withLock { $0.tables[index] = loaded }
         }
@@ -50,15 +54,22 @@ extension BudgetEngine {
         _ table: inout BudgetTable, from database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         let definition = table.definition
+        var since = now / 1_000_000_000 - 3600
+        if definition.rolloverCap != nil {
+            since = min(since, definition.period.period(before: table.current).start)
+        }
         let stored = try BudgetTables.spends(
-            of: table.identity, endingAfter: now / 1_000_000_000 - 3600, in: database)
+            of: table.identity, endingAfter: since, in: database)
         for entry in stored {
             guard let number = scope(entry.scope, &table) else { continue }
+            table.scopes[number].activeAt = now
             var spend = PeriodSpend(
                 period: entry.period, thresholdCount: definition.thresholds.count)
-            spend.spent = entry.spent
+            spend.total = entry.spent
             table.scopes[number].insert(spend)
-            if !entry.minutes.isEmpty {
+            if definition.period.isRolling {
+                table.scopes[number].rolling.spent = RollingSum(blob: entry.minutes)
+            } else if !entry.minutes.isEmpty {
                 table.minutes.restore(UInt32(number), blob: entry.minutes)
                 table.scopes[number].spentAt = now
             }
@@ -87,43 +98,86 @@ extension BudgetEngine {
         }
     }
 
+    /// What resets took off the periods in memory. A scope may be here for its reset alone: its
+    /// spend comes with the rows that are applied again.
+    private func loadForgiven(
+        _ table: inout BudgetTable, from database: borrowing Database, now: Int64
+    ) throws(SQLiteError) {
+        for row in try LimitTables.forgiven(of: table.identity, in: database) {
+            let isCurrent = row.start == table.current.start
+            guard let number = isCurrent ? scope(row.scope, &table) : table.number(of: row.scope)
+            else { continue }
+            if isCurrent {
+                let count = table.definition.thresholds.count
+                _ = table.scopes[number].open(table.current, thresholdCount: count)
+                table.scopes[number].rolling.forgiven = RollingSum(blob: row.buckets)
+                if table.scopes[number].activeAt == 0 { table.scopes[number].activeAt = now }
+            }
+            for place in table.scopes[number].periods.indices
+            where table.scopes[number].periods[place].period.start == row.start {
+                table.scopes[number].periods[place].forgiven = row.amount
+            }
+        }
+    }
+
+    /// What the present period took over from the one before.
+    private func loadCarried(
+        _ table: inout BudgetTable, from database: borrowing Database
+    ) throws(SQLiteError) {
+        guard table.definition.rolloverCap != nil else { return }
+        let rows = try LimitTables.carried(of: table.identity, period: table.current, in: database)
+        for (text, amount) in rows {
+            guard let number = scope(text, &table) else { continue }
+            let place = table.scopes[number].open(
+                table.current, thresholdCount: table.definition.thresholds.count)
+            table.scopes[number].periods[place].carried = amount
+        }
+    }
+
     /// The number of a stored scope; nil when the text is of other dimensions.
     private func scope(_ text: String, _ table: inout BudgetTable) -> Int? {
         guard let texts = ScopeText.read(text, each: table.definition.each) else { return nil }
-        var values = LabelKey()
-        for (index, text) in texts.enumerated() { values[index] = names.intern(text) }
-        return table.scope(values, limit: limit(of: values, table.definition), names: names)
+        let values = table.names.key(texts, each: table.definition.each)
+        return table.scope(values, limit: limit(of: values, table))
     }
 
     /// The limit of a scope by what is known of it: the values of `each`. An override that looks at
     /// other dimensions shows with the first event.
-    private func limit(of values: LabelKey, _ definition: BudgetDefinition) -> NanoUSD {
+    private func limit(of values: LabelKey, _ table: BudgetTable) -> NanoUSD {
+        let definition = table.definition
         let override = definition.overrides.first { override in
             override.when.allSatisfy { match in
                 guard let index = definition.each.firstIndex(of: match.dimension) else {
                     return false
                 }
-                return match.pattern.matches(names.text(values[index]))
+                return match.pattern.matches(
+                    table.names.text(values[index], of: match.dimension))
             }
         }
         return override?.limit ?? definition.limit
     }
 
-    /// Counts what the roll-ups hold of the current period.
+    /// Counts what the roll-ups hold of the current period; roll-ups know no conversations, tasks
+    /// and requests, and a rolling window to a quarter of an hour.
     private func backfill(
         _ table: inout BudgetTable, _ matcher: inout BudgetMatcher,
-        from database: borrowing Database
+        from database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         let rows = EventRows()
         var filled = table
-        try RollUpsTable.read(since: table.current.start, from: database) { event, cost in
-            guard cost > .zero, filled.current.contains(event.timestamp / 1_000_000_000) else {
-                return
-            }
+        let rule = table.definition.period
+        let first =
+            rule.isRolling ? now / 1_000_000_000 - rule.rollingSeconds : table.current.start
+        try RollUpsTable.read(since: first, from: database) { event, cost in
+            let second = event.timestamp / 1_000_000_000
+            guard cost > .zero, filled.current.contains(second) else { return }
             let match = matcher.scope(of: event, in: rows) { values, limit in
-                filled.scope(values, limit: limit, names: names)
+                filled.scope(values, limit: limit)
             }
             guard case .scope(let number) = match else { return }
+            guard !rule.isRolling else {
+                return filled.addRolling(cost.nanos, to: number, at: second)
+            }
             filled.add(cost.nanos, to: number, in: filled.current)
         }
         table = filled
@@ -163,12 +217,15 @@ extension BudgetEngine {
         var events: [BudgetEvent] = []
         var tables = try BudgetTables(database)
         for definition in definitions {
-            var matcher = BudgetMatcher(definition, names: names)
-            var table = BudgetTable(definition, now: now)
-            if let kept = old.tables.first(where: { $0.identity == table.identity }) {
+            var table = BudgetTable(definition, names: names, now: now)
+            table.limits = try LimitTables.limits(of: definition.name, in: database)
+            let kept = old.tables.first { $0.identity == table.identity }
+            if let kept { table.names = kept.names }
+            var matcher = BudgetMatcher(definition, names: table.names)
+            if let kept {
                 events += try carry(kept, into: &table, &tables, now: now)
             } else {
-                try backfill(&table, &matcher, from: database)
+                try backfill(&table, &matcher, from: database, now: now)
                 let known = try BudgetTables.identities(named: definition.name, in: database)
                 try adoptStates(of: known, into: &table, from: database)
                 for number in table.scopes.indices {
@@ -194,7 +251,7 @@ extension BudgetEngine {
         guard let (new, newMatchers) = pendingBook else { return }
         pendingBook = nil
         guard isDurable else { return }
-        let others = new.tables.map { BudgetMatcher($0.definition, names: names) }
+        let others = new.tables.map { BudgetMatcher($0.definition, names: $0.names) }
         admission.withLock { state in
             book.withLock { book in
                 book = new
@@ -233,13 +290,17 @@ extension BudgetEngine {
             }
             var moved = BudgetScope(
                 values: scope.values, text: scope.text,
-                limit: limit(of: scope.values, table.definition),
+                base: limit(of: scope.values, table), override: table.limits[scope.text],
+                rolling: scope.rolling,
                 notifiedAt: places.map { $0.flatMap { scope.notifiedAt[$0] } })
             moved.burn = scope.burn
             moved.spentAt = scope.spentAt
+            moved.activeAt = scope.activeAt
             for entry in scope.periods {
                 var spend = PeriodSpend(period: entry.period, thresholdCount: thresholds.count)
-                spend.spent = entry.spent
+                spend.total = entry.total
+                spend.forgiven = entry.forgiven
+                if table.definition.rolloverCap != nil { spend.carried = entry.carried }
                 spend.isDirty = entry.isDirty
                 spend.states = places.map { $0.map { entry.states[$0] } ?? ThresholdState() }
                 moved.periods.append(spend)

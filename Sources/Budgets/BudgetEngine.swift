@@ -45,6 +45,11 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     var pendingPauses: [Dimension: [NameID: ScopePause]]?
     /// What `redefine` made, until its transaction is over.
     var pendingBook: (BudgetBook, [BudgetMatcher])?
+    /// Limits of single scopes as they will be, when the transaction changes some.
+    var pendingLimits: [PendingLimit] = []
+    /// Scopes that will be forgotten, by table.
+    var pendingIdle: [(table: Int, numbers: Set<Int>)] = []
+    var nextIdle: Int64 = 0
     private var nextTick: Int64 = 0
     private var nextPrune: Int64 = 0
     private var hasToldRefusal: Set<String> = []
@@ -59,10 +64,12 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         reconcile: @escaping BudgetReconcile = { _, _, _, _ in },
         report: @escaping BudgetReport
     ) {
-        book = Mutex(BudgetBook(tables: definitions.map { BudgetTable($0, now: now) }))
-        matchers = definitions.map { BudgetMatcher($0, names: names) }
+        let tables = definitions.map { BudgetTable($0, names: names, now: now) }
+        book = Mutex(BudgetBook(tables: tables))
+        matchers = tables.map { BudgetMatcher($0.definition, names: $0.names) }
         admission = Mutex(
-            AdmissionState(matchers: definitions.map { BudgetMatcher($0, names: names) }))
+            AdmissionState(
+                matchers: tables.map { BudgetMatcher($0.definition, names: $0.names) }))
         self.names = names
         self.log = log
         self.reconcile = reconcile
@@ -72,6 +79,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     public func prepare(
         _ group: [EventBatch], in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
+        staging.now = now
         for batch in group { match(batch.rows, now: now) }
         let events = try evaluate(in: database, now: now)
         if !events.isEmpty { try report(events, database, now) }
@@ -87,7 +95,11 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     public func committed() {
         // In one moment: what a reservation held becomes what was spent.
         admission.withLock { state in
-            book.withLock { apply(to: &$0) }
+            book.withLock { book in
+                apply(to: &book)
+                applyLimits(to: &book)
+                forgetIdle(&book, &state)
+            }
             for claim in claims where claim.isKept && claim.effect == .settles {
                 state.remove(claim.id)
             }
@@ -105,6 +117,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         isReviewed = false
         claims.removeAll()
         pendingPauses = nil
+        pendingLimits.removeAll()
+        pendingIdle.removeAll()
     }
 
     public func isDue(now: Int64) -> Bool {
@@ -121,7 +135,9 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
             return
         }
         nextTick = now + Self.tickNanos
-        let events = try passTime(in: database, now: now)
+        staging.now = now
+        var events = try passTime(in: database, now: now)
+        events += try findIdle(in: database, now: now)
         if !events.isEmpty { try report(events, database, now) }
         if now >= nextPrune {
             nextPrune = now + Self.pruneNanos
@@ -180,7 +196,7 @@ extension BudgetEngine {
                     continue
                 }
                 let match = matchers[table].scope(of: event, in: rows) { values, limit in
-                    book.withLock { $0.tables[table].scope(values, limit: limit, names: names) }
+                    book.withLock { $0.tables[table].scope(values, limit: limit) }
                 }
                 switch match {
                 case .none: break
@@ -209,13 +225,24 @@ extension BudgetEngine {
         for (key, nanos) in staging.late where !evaluated.contains([key.table, key.scope]) {
             book.tables[key.table].add(nanos, to: key.scope, in: key.period)
         }
+        for (key, nanos) in staging.rolled where !evaluated.contains([key.table, key.scope]) {
+            book.tables[key.table].addRolling(nanos, to: key.scope, at: key.second)
+        }
         for (table, scope, nanos, at) in staging.amounts {
-            book.tables[table].minutes.add(nanos, name: UInt32(scope), at: at)
+            if book.tables[table].definition.watchesPace {
+                book.tables[table].minutes.add(nanos, name: UInt32(scope), at: at)
+            }
+            book.tables[table].scopes[scope].activeAt = max(
+                book.tables[table].scopes[scope].activeAt, staging.now == 0 ? at : staging.now)
             book.tables[table].scopes[scope].spentAt = max(
                 book.tables[table].scopes[scope].spentAt, at)
         }
         for table in staging.refused.indices {
             book.tables[table].refusedEvents += Int64(staging.refused[table])
+        }
+        let seconds = staging.now / 1_000_000_000
+        for table in book.tables.indices where seconds > book.tables[table].seenAt {
+            book.tables[table].seenAt = seconds
         }
     }
 
@@ -232,15 +259,13 @@ extension BudgetEngine {
 
 extension BudgetTable {
     /// The number of a scope, new or known; nil when there is no room.
-    mutating func scope(_ values: LabelKey, limit: NanoUSD, names: Names) -> Int? {
+    mutating func scope(_ values: LabelKey, limit: NanoUSD) -> Int? {
         if let known = scopeNumbers[values] { return known }
-        guard scopes.count < BudgetDefinition.scopesMax else { return nil }
-        let texts = definition.each.enumerated().map { index, dimension in
-            (dimension: dimension, value: names.text(values[index]))
-        }
+        guard scopes.count < scopesMax else { return nil }
+        let text = ScopeText.write(names.values(values, each: definition.each))
         scopes.append(
             BudgetScope(
-                values: values, text: ScopeText.write(texts), limit: limit,
+                values: values, text: text, base: limit, override: limits[text],
                 notifiedAt: Array(repeating: nil, count: definition.thresholds.count)))
         scopeNumbers[values] = scopes.count - 1
         return scopes.count - 1
@@ -249,8 +274,13 @@ extension BudgetTable {
     /// Adds spend without looking at thresholds.
     mutating func add(_ nanos: Int64, to scope: Int, in period: Period) {
         let index = scopes[scope].open(period, thresholdCount: definition.thresholds.count)
-        scopes[scope].periods[index].spent += NanoUSD(nanos: nanos)
+        scopes[scope].periods[index].total += NanoUSD(nanos: nanos)
         scopes[scope].periods[index].isDirty = true
+    }
+
+    /// The same for a rolling budget; what the window no longer reaches is left out.
+    mutating func addRolling(_ nanos: Int64, to scope: Int, at second: Int64) {
+        scopes[scope].addRolling(nanos, at: second, definition)
     }
 }
 

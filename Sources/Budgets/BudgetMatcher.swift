@@ -16,15 +16,20 @@ struct BudgetMatcher: Sendable {
     private let readsText: Bool
     /// Combination -> scope number plus one; 0: no match; -1: no room.
     private var known = LabelSetTable(valueWidth: 1)
-    private let names: Names
+    private let names: ScopeNames
 
     static let knownMax = 400_000
 
+    /// For one whose scopes are not those of a table.
     init(_ definition: BudgetDefinition, names: Names) {
+        self.init(definition, names: ScopeNames(definition, names))
+    }
+
+    init(_ definition: BudgetDefinition, names: ScopeNames) {
         self.definition = definition
         self.names = names
         dimensions = definition.dimensions
-        reader = LabelReader(labels: dimensions, names: names)
+        reader = LabelReader(labels: dimensions, names: names.common, texts: names.texts)
         readsText = dimensions.contains { !$0.isLabel }
     }
 
@@ -79,6 +84,6 @@ struct BudgetMatcher: Sendable {
 
     private func matches(_ match: BudgetDefinition.Match, _ key: LabelKey) -> Bool {
         guard let position = dimensions.firstIndex(of: match.dimension) else { return false }
-        return match.pattern.matches(names.text(key[position]))
+        return match.pattern.matches(names.text(key[position], of: match.dimension))
     }
 }

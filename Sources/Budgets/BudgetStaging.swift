@@ -10,6 +10,18 @@ struct BudgetStaging {
         let period: Period
     }
 
+    struct Rolled: Hashable {
+        let table: Int
+        let scope: Int
+        /// Unix seconds.
+        let second: Int64
+    }
+
+    /// Spend of rolling budgets, by second.
+    private(set) var rolled: [Rolled: Int64] = [:]
+    /// Unix nanoseconds of the group or tick; 0 while rows are applied again at start.
+    var now: Int64 = 0
+
     /// Spend in the current period, by table and scope, and the scopes that have some.
     private(set) var current: [[Int64]] = []
     private(set) var touched: [[Int]] = []
@@ -38,6 +50,10 @@ struct BudgetStaging {
     ) {
         amounts.append((table, scope, nanos, timestamp))
         let seconds = timestamp / 1_000_000_000
+        guard !rule.isRolling else {
+            rolled[Rolled(table: table, scope: scope, second: seconds), default: 0] += nanos
+            return
+        }
         guard currentPeriod.contains(seconds) else {
             let period = rule.period(containing: seconds)
             late[Late(table: table, scope: scope, period: period), default: 0] += nanos
@@ -61,6 +77,7 @@ struct BudgetStaging {
             refused[table] = 0
         }
         late.removeAll(keepingCapacity: true)
+        rolled.removeAll(keepingCapacity: true)
         amounts.removeAll(keepingCapacity: true)
         scopes.removeAll()
         periods.removeAll()

@@ -64,8 +64,9 @@ extension BudgetEngine {
             for (number, scope) in table.scopes.enumerated() {
                 if let owner, place.map({ scope.values[$0] != owner }) ?? true { continue }
                 let spent = scope.spend(in: table.current)?.spent ?? .zero
+                let limit = scope.limit(in: table.current)
                 let utilization =
-                    Int128(spent.nanos) * 1_000_000_000 / Int128(max(1, scope.limit.nanos))
+                    Int128(spent.nanos) * 1_000_000_000 / Int128(max(1, limit.nanos))
                 candidates.append((index, number, Int64(clamping: utilization)))
             }
         }
@@ -85,7 +86,7 @@ extension BudgetEngine {
     }
 
     /// In one moment, so that what a call has spent is not also still reserved.
-    private var snapshot: (BudgetBook, [[Int64]]) {
+    var snapshot: (BudgetBook, [[Int64]]) {
         admission.withLock { state -> (BudgetBook, [[Int64]]) in
             let copy: BudgetBook = book.withLock { $0 }
             return (copy, state.reserved)
@@ -98,10 +99,9 @@ extension BudgetEngine {
         let spend = scope.spend(in: table.current)
         return BudgetStatus(
             budget: table.definition,
-            scope: table.definition.each.enumerated().map { index, dimension in
-                (dimension, names.text(scope.values[index]))
-            },
-            scopeText: scope.text, period: table.current, limit: scope.limit,
+            scope: table.names.values(scope.values, each: table.definition.each),
+            scopeText: scope.text, period: table.shown(table.current, at: table.seenAt),
+            limit: scope.limit(in: table.current),
             spent: spend?.spent ?? .zero, reserved: NanoUSD(nanos: reserved),
             crossed: table.definition.thresholds.indices.map {
                 spend?.states[$0].isCrossed ?? false

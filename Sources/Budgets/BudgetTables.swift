@@ -76,9 +76,11 @@ struct BudgetTables: ~Copyable {
         try spend.bind(2, table.scopes[scope].text)
         try spend.bind(3, entry.period.start)
         try spend.bind(4, entry.period.end)
-        try spend.bind(5, entry.spent.nanos)
+        try spend.bind(5, entry.total.nanos)
         let isCurrent = entry.period.start == table.current.start
-        if isCurrent, let ring = table.minutes.find(UInt32(scope)) {
+        if table.definition.period.isRolling {
+            try spend.bind(6, blob: table.scopes[scope].rolling.spent.blob.span)
+        } else if isCurrent, let ring = table.minutes.find(UInt32(scope)) {
             try spend.bind(6, blob: table.minutes.blob(of: ring).span)
         } else {
             try spend.bindNull(6)
@@ -263,13 +265,21 @@ extension BudgetTables {
         return identities
     }
 
-    /// Closed periods go after 13 months, budgets that nobody configures after 30 days.
+    /// A row of a rolling budget without spend goes, too: the next spend writes it again. Closed
+    /// periods go after 13 months, budgets that nobody configures after 30 days.
     static func prune(_ database: borrowing Database, now: Int64) throws(SQLiteError) {
         let day: Int64 = 86_400
         let seconds = now / 1_000_000_000
-        for table in ["budget_spend", "budget_thresholds", "budget_burns"] {
+        for table in [
+            "budget_spend", "budget_thresholds", "budget_burns", "budget_forgiven",
+            "budget_carried",
+        ] {
+            // Rolling budgets have the one period 0.
             try database.execute(
-                "delete from \(table) where period_start < \(seconds - 13 * 31 * day - 31 * day)")
+                """
+                delete from \(table)
+                where period_start < \(seconds - 13 * 31 * day - 31 * day) and period_start > 0
+                """)
             try database.execute(
                 """
                 delete from \(table) where budget in (
@@ -277,6 +287,8 @@ extension BudgetTables {
                     where seen_ns < \(now - 30 * day * 1_000_000_000))
                 """)
         }
+        try database.execute(
+            "delete from budget_spend where period_start = 0 and spent_nanousd = 0")
         try database.execute(
             "delete from budgets_seen where seen_ns < \(now - 30 * day * 1_000_000_000)")
     }

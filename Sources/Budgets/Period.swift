@@ -11,6 +11,10 @@ public struct Period: Hashable, Sendable {
         self.end = end
     }
 
+    /// The one period of a rolling budget: what counts is a matter of the moment. Ends with the
+    /// year 9999.
+    static let always = Period(start: 0, end: 253_402_300_800)
+
     public func contains(_ unixSeconds: Int64) -> Bool {
         unixSeconds >= start && unixSeconds < end
     }
@@ -37,6 +41,8 @@ public struct PeriodRule: Equatable, Sendable {
     public var resetHour: Int
     /// Day on which months, quarters and years begin, 1 to 28: every month has it.
     public var monthStartDay = 1
+    /// Above 0: not a calendar period but always the last so many seconds.
+    public var rollingSeconds: Int64 = 0
 
     public init(
         kind: Kind, zone: Zone = .utc, weekStart: Weekday = .monday, resetHour: Int = 0
@@ -47,7 +53,19 @@ public struct PeriodRule: Equatable, Sendable {
         self.resetHour = resetHour
     }
 
+    public var isRolling: Bool { rollingSeconds > 0 }
+
+    /// `month`, or `rolling`.
+    public var word: String { isRolling ? "rolling" : kind.rawValue }
+
+    /// The length of a rolling window: `24h`, `90m`.
+    public var rollingText: String {
+        if rollingSeconds % 3600 == 0 { return "\(rollingSeconds / 3600)h" }
+        return rollingSeconds % 60 == 0 ? "\(rollingSeconds / 60)m" : "\(rollingSeconds)s"
+    }
+
     public func period(containing unixSeconds: Int64) -> Period {
+        if isRolling { return .always }
         if kind == .hour { return hour(containing: unixSeconds) }
         let local = zone.local(unixSeconds) - Int64(resetHour) * 3600
         var day = Int(floorDivide(local, 86_400))
@@ -119,8 +137,9 @@ public struct PeriodRule: Equatable, Sendable {
     }
 
     /// Names a period in keys: `2026`, `2026-Q4`, `2026-11`, `2026-11-20`, `week-2026-11-16`,
-    /// `2026-11-20T09Z` (UTC, because a local hour can come twice).
+    /// `2026-11-20T09Z` (UTC, because a local hour can come twice), `rolling-24h`.
     public func key(of period: Period) -> String {
+        if isRolling { return "rolling-\(rollingText)" }
         if kind == .hour {
             return String(RFC3339.text(unixNanos: period.start * 1_000_000_000).prefix(13)) + "Z"
         }

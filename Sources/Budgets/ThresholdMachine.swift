@@ -18,6 +18,10 @@ public enum ResolveReason: String, Sendable {
     case periodEnded = "period_ended"
     case limitRaised = "limit_raised"
     case spendReduced = "spend_reduced"
+    /// Of a rolling budget: enough has left the window.
+    case windowMoved = "window_moved"
+    /// The scope was forgotten because nothing happened in it.
+    case idle
     case reset
     case budgetRemoved = "budget_removed"
 }
@@ -47,6 +51,9 @@ enum ThresholdMachine {
         let isNotifiable: Bool
         /// Why thresholds may have become untrue, if some have.
         let reason: ResolveReason
+        /// The window moves with time: what is crossed stays so until spend is well below, and its
+        /// cooldown over. A crossing is then numbered by its Unix second.
+        var isRolling = false
     }
 
     /// `states` and `notifiedAt` have an entry per threshold. `notifiedAt` outlives the period: the
@@ -62,8 +69,10 @@ enum ThresholdMachine {
                 spent: input.spent, limit: input.limit)
             if isReached, !states[index].isCrossed {
                 states[index].isCrossed = true
+                if input.isRolling { states[index].arm = Int(input.now / 1_000_000_000) }
                 newly.append(index)
             } else if !isReached, states[index].isCrossed {
+                if input.isRolling, isHeld(input, index, notifiedAt[index]) { continue }
                 if states[index].isFiring {
                     changes.append(
                         .resolved(threshold: index, arm: states[index].arm, reason: input.reason))
@@ -95,6 +104,13 @@ enum ThresholdMachine {
                 fire(index, states[index].pendingWith, input, &states, &notifiedAt))
         }
         return changes
+    }
+
+    /// Under a threshold but not far, or not long enough since it was told.
+    private static func isHeld(_ input: Input, _ index: Int, _ notifiedAt: Int64?) -> Bool {
+        guard input.reason == .windowMoved else { return false }
+        if input.thresholds[index].isNear(spent: input.spent, limit: input.limit) { return true }
+        return notifiedAt.map { input.now < $0 + input.cooldownNanos } ?? false
     }
 
     /// A notification waited for a threshold that is no longer true: it waits for the highest of

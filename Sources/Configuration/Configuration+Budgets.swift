@@ -87,12 +87,46 @@ extension Configuration {
         definition.thresholds = readThresholds(&map)
         definition.cooldownNanos = map.nanos(
             "cooldown", default: definition.cooldownNanos, in: 0...(30 * day))
-        definition.burns = map.boolean("burn", default: true)
+        definition.burns = map.boolean("burn", default: !definition.period.isRolling)
+        if definition.burns, definition.period.isRolling {
+            map.fault("burn", "a rolling window has no end to compare the pace with; leave it out")
+        }
+        readRollover(&map, &definition)
+        readIdle(&map, &definition)
         definition.enforcement = map.enforcement("enforce")
         if definition.enforcement?.pausesAutomatically == true, definition.each.count != 1 {
             map.fault("enforce", "auto_pause pauses the value of each; name one dimension there")
         }
         return name == nil || limit == nil ? nil : definition
+    }
+
+    private static func readRollover(
+        _ map: inout ConfigurationMap, _ definition: inout BudgetDefinition
+    ) {
+        guard map.has("rollover") || map.reader.isListingKeys else { return }
+        var rollover = map.map("rollover")
+        definition.rolloverCap = rollover.scalar(
+            "cap", default: 1_000_000_000, expected: "a part of the limit above 0 and up to 10"
+        ) { text in
+            guard case .value(let part) = FixedPoint.read(Array(text.utf8).span, scale: 9),
+                part > 0, part <= 10_000_000_000
+            else { return nil }
+            return part
+        }
+        rollover.finish()
+        if definition.period.isRolling {
+            map.fault("rollover", "a rolling window has no period before it; leave it out")
+        }
+    }
+
+    private static func readIdle(
+        _ map: inout ConfigurationMap, _ definition: inout BudgetDefinition
+    ) {
+        definition.idleNanos = map.nanos(
+            "idle", default: definition.idleNanos, in: 60_000_000_000...(366 * day))
+        if map.has("idle"), !definition.hasShortLivedScopes {
+            map.fault("idle", "is for budgets each of conversation, task or request; leave it out")
+        }
     }
 
     private static func readPeriod(_ map: inout ConfigurationMap) -> PeriodRule {
@@ -108,6 +142,16 @@ extension Configuration {
             kind: kind, zone: zone, weekStart: map.word("week_start", default: .monday),
             resetHour: map.integer("reset_hour", default: 0, in: 0...23))
         rule.monthStartDay = map.integer("month_start_day", default: 1, in: 1...28)
+        rule.rollingSeconds =
+            map.nanos("rolling", default: 0, in: 60_000_000_000...(366 * day)) / 1_000_000_000
+        if rule.isRolling {
+            let other = ["period", "week_start", "reset_hour", "month_start_day"].first {
+                map.has($0)
+            }
+            if let other {
+                map.fault(other, "does not go with rolling: the window is always the last hours")
+            }
+        }
         return rule
     }
 

@@ -43,10 +43,13 @@ struct BudgetPage {
             "costgauge_budget_burning",
             "1 while the pace would use up the rest long before the period ends.", scale: 0
         ) { $0.isBurning ? 1 : 0 }
-        gauge(
-            "costgauge_budget_period_end_timestamp_seconds", "When the present period ends.",
-            unit: "seconds", scale: 0
-        ) { $0.period.end }
+        page.begin(
+            MetricFamily(
+                "costgauge_budget_period_end_timestamp_seconds", .gauge, unit: "seconds",
+                "When the present period ends; rolling budgets have no end."))
+        for (status, labels) in zip(statuses, labels) where !status.budget.period.isRolling {
+            page.sample(labels, integer: status.period.end)
+        }
         page.begin(
             MetricFamily(
                 "costgauge_budget_threshold_crossed", .gauge,

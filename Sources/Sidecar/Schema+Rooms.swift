@@ -18,6 +18,7 @@ extension Schema {
         LedgerSchema.spendSums,
         LedgerSchema.batches,
         AlertSchema.delivery,
+        LimitSchema.tables,
         GovernanceSchema.tables + SilenceSchema.tables + FeatureTable.tables,
     ])
 }

@@ -20,6 +20,12 @@ public final class Names: Sendable {
 
     public func text(_ id: NameID) -> String { table.withLock { $0.text(id) } }
 
+    /// A dictionary with nothing in it and the same hash.
+    public func emptied() -> Names {
+        let (hash, limit) = table.withLock { ($0.hash, $0.limit) }
+        return Names(hash: hash, countMax: limit)
+    }
+
     public var count: Int { table.withLock { Int($0.last) } }
     /// Values that found no room and became `__other__`.
     public var foldedCount: Int64 { table.withLock { $0.foldedCount } }
@@ -48,8 +54,8 @@ public struct NameTable: Sendable {
     public static let other: NameID = 1
     public static let otherText = "__other__"
 
-    private let hash: SeededHash
-    private let limit: Int
+    let hash: SeededHash
+    let limit: Int
     private var slots: [UInt64]
     private var starts: [UInt32]
     private var bytes: [UInt8]

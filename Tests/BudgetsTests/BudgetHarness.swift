@@ -23,7 +23,7 @@ final class BudgetHarness {
         database = try Database(path: ":memory:", mode: .readWrite)
         try database.execute(LedgerSchema.tables)
         try database.execute(BudgetSchema.version2)
-        try database.execute(AdmissionSchema.version4)
+        try database.execute(AdmissionSchema.version4 + LimitSchema.tables)
         let told = told
         engine = BudgetEngine(
             definitions: definitions, names: names, now: now,
@@ -142,6 +142,21 @@ final class BudgetHarness {
         try engine.redefine(definitions, in: database, now: now)
         try database.execute("commit")
         engine.redefined(isDurable: true)
+    }
+
+    /// A change by request, in a transaction of its own.
+    func change(_ body: (BudgetEngine, borrowing Database, Int64) throws -> Void) throws {
+        try database.execute("begin")
+        try body(engine, database, now)
+        try database.execute("commit")
+        engine.committed()
+    }
+
+    func losing(_ body: (BudgetEngine, borrowing Database, Int64) throws -> Void) throws {
+        try database.execute("begin")
+        try body(engine, database, now)
+        try database.execute("rollback")
+        engine.rolledBack()
     }
 
     func spent(_ scope: String, budget: String? = nil) -> String? {

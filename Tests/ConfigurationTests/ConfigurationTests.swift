@@ -77,7 +77,7 @@ private func read(
 
     @Test func `the example names every key of the lists`() throws {
         let (configuration, named) = try keys(of: "costgauge.example.yaml")
-        #expect(configuration.budgets.count == 1 && configuration.alerts.receivers.count == 8)
+        #expect(configuration.budgets.count == 3 && configuration.alerts.receivers.count == 8)
         // Secrets can also come from a file; here they are written out.
         let inLists = Configuration.knownKeys().filter {
             $0.contains("[]") && !$0.hasSuffix("_file")
