@@ -17,6 +17,7 @@ public final class API: HTTPHandler {
     private let alerts: AlertsHandler
     private let budgets: BudgetsHandler
     private let admission: AdmissionHandler
+    private let authz: AuthzHandler
     private let scopes: ScopesHandler
     private let prices: PricesHandler
     private let costs: CostsHandler
@@ -48,6 +49,7 @@ public final class API: HTTPHandler {
         alerts = AlertsHandler(services: services)
         budgets = BudgetsHandler(services: services)
         admission = AdmissionHandler(services: services)
+        authz = AuthzHandler(admission: admission, headers: services.authzHeaders)
         scopes = ScopesHandler(services: services)
         prices = PricesHandler(services: services)
         costs = CostsHandler(services: services)
@@ -64,7 +66,7 @@ public final class API: HTTPHandler {
         do throws(APIError) {
             try requestGuard?.check(exchange, hasTokens: services.access.isNeeded)
             let route = try route(exchange)
-            if asksForTokens { try authorize(exchange, route) }
+            if asksForTokens || services.access.hasUsers { try authorize(exchange, route) }
             switch route.action {
             case .events:
                 try events.admit(exchange)
@@ -99,6 +101,7 @@ public final class API: HTTPHandler {
         case .events:
             events.handle(exchange) { [self] response in finish(exchange, response) }
         case .check: finish(exchange, admission.check(exchange))
+        case .authz(let gateway): finish(exchange, authz.answer(exchange, gateway))
         case .reserve:
             admission.reserve(exchange) { [self] response in finish(exchange, response) }
         case .settle:
@@ -120,6 +123,9 @@ public final class API: HTTPHandler {
             onControl(exchange) { [self] query throws(APIError) in try dashboard.dashboard(query) }
         case .forecast:
             onControl(exchange) { [self] query throws(APIError) in try forecast.forecast(query) }
+        case .explain:
+            let handler = ExplainHandler(services: services)
+            onControl(exchange) { query throws(APIError) in try handler.explain(query) }
         case .budgets:
             onControl(exchange) { [self] query throws(APIError) in try budgets.budgets(query) }
         case .alerts:

@@ -10,6 +10,7 @@ extension APIRoute {
         // Files without data: the page itself asks for a token.
         case .page, .webFile: nil
         case .events, .otlp, .litellm, .check, .reserve, .settle, .release, .replay: .editor
+        case .authz: .editor
         case .acknowledge, .anomalies(.acknowledge), .anomalies(.snooze), .anomalies(.detect):
             .editor
         case .reload, .scopes, .pause, .unpause: .admin
@@ -24,7 +25,7 @@ extension APIRoute {
     var isPerTenant: Bool {
         switch action {
         case .page, .healthy, .ready, .events, .check, .reserve, .settle, .release, .costs,
-            .dashboard, .forecast, .budgets:
+            .dashboard, .forecast, .budgets, .authz:
             true
         default: false
         }
@@ -38,7 +39,8 @@ extension API {
     func authorize(_ exchange: HTTPExchange, _ route: APIRoute) throws(APIError) {
         guard let role = route.role(of: exchange.method), services.access.isNeeded else { return }
         let authorization = exchange.header("Authorization")
-        if route.action == .metrics, address.isLoopback, authorization == nil { return }
+        let isOpen = address.isLoopback && !services.access.hasUsers
+        if route.action == .metrics, isOpen, authorization == nil { return }
         let principal: Principal
         do throws(AccessControl.Refusal) {
             principal = try services.access.principal(

@@ -6,11 +6,13 @@ internal import Wire
 struct APIRoute: Sendable {
     enum Action: Equatable, Sendable {
         case costs, dashboard, forecast
+        case explain
         case webFile
         case prices, reprice
         case page, metrics, healthy, ready, reload, events, litellm
         case otlp(OTLPSignal)
         case check, reserve, settle, release
+        case authz(AuthzHandler.Gateway)
         case anomalies(AnomalyAction)
         case scopes, pause, unpause
         case governance(GovernanceAction)
@@ -22,12 +24,15 @@ struct APIRoute: Sendable {
     let path: String
     let methods: [HTTPMethod]
     let action: Action
+    /// The last part stands for everything below it.
+    private let isPrefix: Bool
     private let parts: [Substring]
 
-    init(path: String, methods: [HTTPMethod], action: Action) {
+    init(path: String, methods: [HTTPMethod], action: Action, isPrefix: Bool = false) {
         self.path = path
         self.methods = methods
         self.action = action
+        self.isPrefix = isPrefix
         parts = path.split(separator: "/", omittingEmptySubsequences: false)
     }
 
@@ -35,6 +40,10 @@ struct APIRoute: Sendable {
     func match(_ path: String) -> [String]? {
         if path == self.path { return parts.contains { $0.hasPrefix("{") } ? nil : [] }
         guard self.path.contains("{") else { return nil }
+        if isPrefix {
+            let base = parts.dropLast().joined(separator: "/")
+            return path == base || path.hasPrefix(base + "/") ? [] : nil
+        }
         let given = path.split(separator: "/", omittingEmptySubsequences: false)
         guard given.count == parts.count else { return nil }
         var values: [String] = []
@@ -51,7 +60,18 @@ struct APIRoute: Sendable {
 
     private static let read: [HTTPMethod] = [.get, .head]
 
-    static let all = own + otlp
+    private static let any: [HTTPMethod] = [
+        .get, .head, .post, .put, .delete, .options, .other,
+    ]
+
+    static let all = own + otlp + gateways
+
+    /// Envoy appends the path of the request that it asks about.
+    private static let gateways = [
+        APIRoute(
+            path: "/v1/authz/envoy/{path}", methods: any, action: .authz(.envoy), isPrefix: true),
+        APIRoute(path: "/v1/authz/nginx", methods: any, action: .authz(.nginx)),
+    ]
 
     private static let own =
         [
@@ -74,6 +94,7 @@ struct APIRoute: Sendable {
             APIRoute(path: "/v1/costs", methods: read, action: .costs),
             APIRoute(path: "/v1/dashboard", methods: read, action: .dashboard),
             APIRoute(path: "/v1/forecast", methods: read, action: .forecast),
+            APIRoute(path: "/v1/explain", methods: read, action: .explain),
             APIRoute(path: "/v1/litellm", methods: [.post], action: .litellm),
             APIRoute(path: "/v1/prices", methods: read + [.put], action: .prices),
             APIRoute(path: "/v1/prices/reprice", methods: [.post], action: .reprice),

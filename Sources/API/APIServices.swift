@@ -37,6 +37,8 @@ public struct APIServices: Sendable {
     public let reload: @Sendable () -> String?
     public let prices: PriceServices
     public let governance: GovernanceServices
+    /// Which headers of a gateway say whose call it is.
+    public var authzHeaders = AdmissionHeaders()
 
     public init(
         intake: EventIntake, otlp: OTLPReceiver, litellm: LiteLLMReceiver, ledger: Ledger,

@@ -83,7 +83,7 @@ struct AdmissionAnswer {
         }
     }
 
-    private func isVisible(_ budget: AdmissionBudget) -> Bool {
+    func isVisible(_ budget: AdmissionBudget) -> Bool {
         owner == nil || budget.scope.contains { $0.dimension == .tenant && $0.value == owner }
     }
 

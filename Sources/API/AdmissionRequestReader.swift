@@ -31,8 +31,15 @@ extension HTTPExchange {
 
 extension AdmissionHandler {
     func fields(_ json: JSONValue) throws(APIError) -> AdmissionFields {
+        try reading { () throws(AdmissionFault) in try AdmissionFields(json) }
+    }
+
+    /// What cannot be read becomes an answer that names the field.
+    func reading(
+        _ read: () throws(AdmissionFault) -> AdmissionFields
+    ) throws(APIError) -> AdmissionFields {
         do throws(AdmissionFault) {
-            return try AdmissionFields(json)
+            return try read()
         } catch {
             throw APIError(
                 status: 400, code: error.field.isEmpty ? "malformed_json" : "bad_field",

@@ -4,7 +4,7 @@ internal import Wire
 
 /// The parameters of a request, as its thread read them.
 struct Query: Sendable {
-    private let items: [(name: String, value: String)]
+    let items: [(name: String, value: String)]
 
     /// Entries of a page.
     static let limitDefault = 100

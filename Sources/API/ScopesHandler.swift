@@ -84,7 +84,7 @@ struct ScopesHandler: Sendable {
                 let known = budgets.pauses.first {
                     $0.dimension == dimension && $0.value == value
                 }
-                guard try budgets.unpause(dimension, value, in: database) else {
+                guard try budgets.unpause(dimension, value, in: database, now: now) else {
                     return .failure(Self.notPaused(dimension, value))
                 }
                 try budgets.loadPauses(from: database)

@@ -28,6 +28,7 @@ public final class AccessControl: Sendable {
     private struct State {
         var settings: AccessSettings
         var failures: [String: Failures] = [:]
+        var passwords = PasswordChecks()
     }
 
     private let state: Mutex<State>
@@ -41,25 +42,33 @@ public final class AccessControl: Sendable {
     public func configure(_ settings: AccessSettings) { state.withLock { $0.settings = settings } }
 
     /// False where everybody may do everything.
-    public var isNeeded: Bool { state.withLock { !$0.settings.tokens.isEmpty } }
+    public var isNeeded: Bool {
+        state.withLock { !$0.settings.tokens.isEmpty || !$0.settings.users.isEmpty }
+    }
+
+    /// There are passwords, so that metrics are open nowhere.
+    public var hasUsers: Bool { state.withLock { !$0.settings.users.isEmpty } }
 
     /// - Parameter authorization: the header of that name.
     /// - Parameter address: where the request comes from.
     public func principal(
         authorization: String?, address: @autoclosure () -> String
     ) throws(Refusal) -> Principal {
-        let tokens = state.withLock { $0.settings.tokens }
-        guard !tokens.isEmpty else { return .anonymous }
+        let (tokens, users) = state.withLock { ($0.settings.tokens, $0.settings.users) }
+        guard !tokens.isEmpty || !users.isEmpty else { return .anonymous }
         guard let authorization else { throw .missing }
         let address = address()
         let now = time.monotonicNanos
         if let wait = state.withLock({ Self.wait(for: address, $0, now) }) {
             throw .tooMany(retryAfterSeconds: wait)
         }
-        if let secret = Self.secret(in: authorization),
-            let principal = Self.find(secret, among: tokens)
-        {
-            return principal
+        if let (name, secret) = Self.credentials(in: authorization) {
+            if let principal = Self.find(secret, among: tokens) { return principal }
+            if let name, !users.isEmpty,
+                let principal = try find(name, password: secret, among: users, now)
+            {
+                return principal
+            }
         }
         state.withLock { Self.note(address, &$0, now) }
         throw .unknown
@@ -77,17 +86,37 @@ public final class AccessControl: Sendable {
         return found
     }
 
-    /// `Bearer TOKEN`, or `Basic` with the token as the password: what a browser can send.
-    private static func secret(in authorization: String) -> [UInt8]? {
+    /// A name that nobody has takes as long as a wrong password.
+    private func find(
+        _ name: [UInt8], password: [UInt8], among users: [BasicUser], _ now: UInt64
+    ) throws(Refusal) -> Principal? {
+        let known = users.first { Array($0.name.utf8) == name }
+        guard let user = known ?? users.first else { return nil }
+        let key = PasswordChecks.key(user, known == nil ? name + [0] + password : password)
+        let isGood: Bool
+        switch state.withLock({ $0.passwords.ask(key, now: now) }) {
+        case .known(let answer): isGood = answer
+        case .tooMany: throw .tooMany(retryAfterSeconds: 1)
+        case .mustCheck:
+            isGood = PasswordHash.matches(password, user.hash.reveal()) && known != nil
+            state.withLock { $0.passwords.note(key, isGood: isGood) }
+        }
+        return isGood ? Principal(name: user.name, role: .viewer) : nil
+    }
+
+    /// `Bearer TOKEN`, or `Basic` with a token or a user's password: what a browser can send.
+    private static func credentials(
+        in authorization: String
+    ) -> (name: [UInt8]?, secret: [UInt8])? {
         let parts = authorization.split(separator: " ", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         switch parts[0].lowercased() {
-        case "bearer": return Array(parts[1].utf8)
+        case "bearer": return (nil, Array(parts[1].utf8))
         case "basic":
             guard let pair = Base64.decode(String(parts[1])),
                 let colon = pair.firstIndex(of: UInt8(ascii: ":"))
             else { return nil }
-            return Array(pair[(colon + 1)...])
+            return (Array(pair[..<colon]), Array(pair[(colon + 1)...]))
         default: return nil
         }
     }

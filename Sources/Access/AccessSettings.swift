@@ -16,6 +16,8 @@ public struct AccessSettings: Equatable, Sendable {
     public static let tokensMax = 1000
 
     public var tokens: [AccessToken]
+    /// Viewers.
+    public var users: [BasicUser] = []
     /// Listens beyond loopback although nobody has to show a token.
     public var allowsAnonymous = false
 

@@ -5,6 +5,8 @@ internal import Wire
 public enum AlertKind: String, CaseIterable, Sendable {
     case budgetThreshold = "budget_threshold"
     case budgetBurn = "budget_burn"
+    case budgetForecast = "budget_forecast"
+    case budgetDenied = "budget_denied"
     case unpricedModel = "unpriced_model"
     case anomaly
     case budgetPaused = "budget_paused"

@@ -63,6 +63,11 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
         return prefix + String(repeating: "0", count: 16 - digits.count) + digits
     }
 
+    /// Who would be told of it.
+    public func receivers(for alert: Alert) -> [String] {
+        router.withLock { $0.receivers(for: alert) }
+    }
+
     /// Turns what budgets tell into alerts.
     public func record(
         _ events: [BudgetEvent], in database: borrowing Database, now: Int64
@@ -94,7 +99,8 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
         _ open: [BudgetEvent], budgets: Set<String>, in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         let bases = Set(open.map { BudgetAlerts.baseKey($0) })
-        for kind in [AlertKind.budgetThreshold, .budgetBurn] {
+        let kinds: [AlertKind] = [.budgetThreshold, .budgetBurn, .budgetForecast, .budgetDenied]
+        for kind in kinds {
             for key in try AlertTable.firingKeys(of: kind, in: database) {
                 // `base` or `base/2`.
                 let shorter = key.lastIndex(of: "/").map { String(key[..<$0]) } ?? key
@@ -105,6 +111,10 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
                         "the budget is no longer configured"
                     } else if let budget, budget.periodEnd <= now / 1_000_000_000 {
                         "the period has ended"
+                    } else if kind == .budgetDenied {
+                        "no call was denied since the restart"
+                    } else if kind == .budgetForecast {
+                        "the projection is back within the limit"
                     } else {
                         "the budget was changed"
                     }
@@ -152,14 +162,17 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
     }
 
     /// Ends an alert and tells those receivers that were told of it and want to know.
+    ///
+    /// - Parameter tellsAll: also those that do not ask for ends.
     public func resolve(
-        _ dedupKey: String, _ resolution: String, in database: borrowing Database, now: Int64
+        _ dedupKey: String, _ resolution: String, tellsAll: Bool = false,
+        in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         guard let id = try AlertTable.resolve(dedupKey, resolution, in: database, now: now) else {
             return
         }
         for receiver in try DeliveryTable.receiversTold(of: id, in: database)
-        where router.withLock({ $0.profile(receiver)?.sendsResolved ?? false }) {
+        where tellsAll || router.withLock({ $0.profile(receiver)?.sendsResolved ?? false }) {
             try deliver(id, .resolved, to: receiver, dedupKey, in: database, now: now)
         }
     }

@@ -37,7 +37,10 @@ public enum BudgetAlerts {
                     "\(MoneyText.dollars(event.spent)) of \(MoneyText.dollars(event.limit)) of "
                     + "\(event.budget.name) is spent; calls are denied until it is unpaused",
                 startsAt: now, budget: budgetPart(event, now: now))
-        case .resolved, .burnEnded: return nil
+        case .denied(let count): return deniedAlert(event, count, id: id, now: now)
+        case .forecast(let projection):
+            return forecastAlert(event, projection, id: id, now: now)
+        case .resolved, .burnEnded, .deniedEnded, .forecastEnded: return nil
         }
     }
 
@@ -49,7 +52,8 @@ public enum BudgetAlerts {
             .burnEnded(let arm):
             if event.budget.period.isRolling { return "\(baseKey(event))/\(arm)" }
             return baseKey(event) + (arm == 0 ? "" : "/\(arm + 1)")
-        case .recorded, .paused: return baseKey(event)
+        case .recorded, .paused, .denied, .deniedEnded, .forecast, .forecastEnded:
+            return baseKey(event)
         }
     }
 
@@ -63,6 +67,8 @@ public enum BudgetAlerts {
             return "budget_threshold/\(place)/\(threshold.text)"
         case .paused: return "budget_paused/\(place)"
         case .burning, .burnEnded: return "budget_burn/\(place)"
+        case .denied, .deniedEnded: return "budget_denied/\(place)"
+        case .forecast, .forecastEnded: return "budget_forecast/\(place)"
         }
     }
 
@@ -70,6 +76,9 @@ public enum BudgetAlerts {
     public static func resolution(_ event: BudgetEvent, now: Int64) -> String {
         switch event.kind {
         case .burnEnded where event.period.end <= now / 1_000_000_000: "the period has ended"
+        case .deniedEnded: "no call was denied for five minutes"
+        case .forecastEnded where event.period.end <= now / 1_000_000_000: "the period has ended"
+        case .forecastEnded: "the projection is back within the limit"
         case .resolved(_, _, .periodEnded): "the period has ended"
         case .resolved(_, _, .limitRaised):
             "the limit is now \(MoneyText.dollars(event.limit)), of which "
@@ -85,7 +94,7 @@ public enum BudgetAlerts {
         }
     }
 
-    private static func budgetPart(_ event: BudgetEvent, now: Int64) -> AlertBudget {
+    static func budgetPart(_ event: BudgetEvent, now: Int64) -> AlertBudget {
         let forecast = Forecast(event, now: now)
         return AlertBudget(
             name: event.budget.name,
@@ -97,7 +106,7 @@ public enum BudgetAlerts {
             breachAt: forecast?.breachAt)
     }
 
-    private static func subject(_ event: BudgetEvent) -> String? {
+    static func subject(_ event: BudgetEvent) -> String? {
         event.scope.isEmpty ? nil : event.scope.map(\.value).joined(separator: " / ")
     }
 

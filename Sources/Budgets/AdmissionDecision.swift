@@ -98,4 +98,7 @@ public struct ScopePause: Equatable, Sendable {
         self.budget = budget
         self.since = since
     }
+
+    /// As in keys: `tenant=acme`.
+    public var scopeText: String { ScopeText.write([(dimension, value)]) }
 }

@@ -44,6 +44,7 @@ struct AdmissionState: Sendable {
     private var pauseReader: LabelReader?
     private var pausedDimensions: [Dimension] = []
     var counts: [CountKey: Int] = [:]
+    var denials = DenialLog()
 
     init(matchers: [BudgetMatcher]) {
         self.matchers = matchers

@@ -76,6 +76,8 @@ public struct BudgetDefinition: Equatable, Sendable {
     public var cooldownNanos: Int64
     /// Warn when the pace would use up the rest long before the period ends.
     public var burns: Bool
+    /// Warn when the projection to the period's end passes the limit.
+    public var forecasts = false
     /// What calls that ask first are told; nil: they go ahead.
     public var enforcement: Enforcement?
     /// The unused part of a period goes into the next one, up to this part of the limit, in

@@ -202,6 +202,11 @@ extension BudgetEngine {
         case .allow: break
         case .throttle: decision.delayMillis = Self.delay(tightest, estimate, now: seconds)
         case .deny:
+            if reason != .unsure {
+                let name = book.tables[tightest.table].definition.name
+                state.denials.note(
+                    .init(budget: name, values: tightest.values), limit: tightest.limit, now: now)
+            }
             decision.retryAfterSeconds =
                 reason == .hardLimit
                 ? max(1, tightest.period.end - seconds) : AdmissionDecision.retryReservedSeconds

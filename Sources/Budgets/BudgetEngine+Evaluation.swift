@@ -149,6 +149,9 @@ extension BudgetEngine {
                 if copy != scope { staging.scopes.append((index, number, copy)) }
             }
         }
+        events += denialEvents(now: now)
+        events += try forecastEvents(in: database, now: now, isForced: true)
+        open += (pendingNotices ?? notices).open
         return (events, open)
     }
 
@@ -175,7 +178,8 @@ extension BudgetEngine {
         in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> [BudgetEvent] {
         let book = book.withLock { $0 }
-        var events: [BudgetEvent] = []
+        var events = denialEvents(now: now)
+        events += try forecastEvents(in: database, now: now, isForced: false)
         var tables = try BudgetTables(database)
         for (index, table) in book.tables.enumerated() {
             var table = table

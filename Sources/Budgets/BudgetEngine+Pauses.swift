@@ -3,6 +3,12 @@ public import SQLite
 internal import Synchronization
 public import Usage
 
+/// Tells of a pause by hand, or of the release of any pause, in the transaction that makes it so.
+public typealias PauseReport =
+    @Sendable (
+        _ pause: ScopePause, _ isReleased: Bool, _ database: borrowing Database, _ now: Int64
+    ) throws(SQLiteError) -> Void
+
 // Dimension values whose calls are all denied: by hand, or by a budget whose spend went on past its
 // limit and grace.
 extension BudgetEngine {
@@ -24,14 +30,20 @@ extension BudgetEngine {
         if isKnown { return .unchanged }
         guard hasRoom else { return .full }
         try PauseTable.insert(pause, into: database)
+        // A pause by a budget is told by that budget.
+        if pause.budget == nil { try tellPause(pause, false, database, pause.since) }
         return .done
     }
 
     /// False when nothing was paused.
     public func unpause(
-        _ dimension: Dimension, _ value: String, in database: borrowing Database
+        _ dimension: Dimension, _ value: String, in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> Bool {
-        try PauseTable.delete(dimension, value, from: database)
+        guard try PauseTable.delete(dimension, value, from: database) else { return false }
+        let pause = ScopePause(
+            dimension: dimension, value: value, reason: "", budget: nil, since: now)
+        try tellPause(pause, true, database, now)
+        return true
     }
 
     /// Takes the stored pauses over.

@@ -41,6 +41,10 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     var staging = BudgetStaging()
     /// What the events of the group do to reservations.
     var claims: [ReservationClaim] = []
+    /// Alerts that time tells, and how they will stand once the transaction is over.
+    var notices = BudgetNotices()
+    var pendingNotices: BudgetNotices?
+    let tellPause: PauseReport
     /// All pauses as they will be, when the transaction changes some.
     var pendingPauses: [Dimension: [NameID: ScopePause]]?
     /// What `redefine` made, until its transaction is over.
@@ -62,6 +66,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     public init(
         definitions: [BudgetDefinition], names: Names, now: Int64, log: Logger,
         reconcile: @escaping BudgetReconcile = { _, _, _, _ in },
+        tellPause: @escaping PauseReport = { _, _, _, _ in },
         report: @escaping BudgetReport
     ) {
         let tables = definitions.map { BudgetTable($0, names: names, now: now) }
@@ -73,6 +78,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         self.names = names
         self.log = log
         self.reconcile = reconcile
+        self.tellPause = tellPause
         self.report = report
     }
 
@@ -105,6 +111,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
             }
         }
         applyPauses()
+        if let pendingNotices { notices = pendingNotices }
+        pendingNotices = nil
         tellRefusals()
         staging.clear()
         if isReviewed { mustReview = false }
@@ -119,6 +127,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         pendingPauses = nil
         pendingLimits.removeAll()
         pendingIdle.removeAll()
+        pendingNotices = nil
     }
 
     public func isDue(now: Int64) -> Bool {

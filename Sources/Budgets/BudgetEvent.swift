@@ -14,6 +14,12 @@ public struct BudgetEvent: Equatable, Sendable {
         case burnEnded(arm: Int)
         /// Its scope's calls are denied from now on, whatever the next period brings.
         case paused
+        /// So many of its calls were denied within five minutes.
+        case denied(count: Int)
+        case deniedEnded
+        /// The projection to the period's end has passed the limit.
+        case forecast(Projection)
+        case forecastEnded
     }
 
     public let kind: Kind

@@ -93,7 +93,7 @@ extension BudgetEngine {
         }
     }
 
-    private func status(
+    func status(
         _ table: BudgetTable, _ scope: BudgetScope, reserved: Int64
     ) -> BudgetStatus {
         let spend = scope.spend(in: table.current)

@@ -2,6 +2,10 @@
 #if !__has_include(<microhttpd.h>)
 #error "microhttpd.h is missing: apt-get install libmicrohttpd-dev (make demo and make test do it for you)"
 #endif
+#if !__has_include(<gnutls/abstract.h>)
+#error "gnutls/abstract.h is missing: apt-get install libgnutls28-dev (libmicrohttpd-dev brings it)"
+#endif
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>

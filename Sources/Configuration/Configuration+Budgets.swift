@@ -91,6 +91,13 @@ extension Configuration {
         if definition.burns, definition.period.isRolling {
             map.fault("burn", "a rolling window has no end to compare the pace with; leave it out")
         }
+        definition.forecasts = map.boolean("forecast", default: false)
+        if definition.forecasts, definition.period.isRolling {
+            map.fault("forecast", "a rolling window has no end to look ahead to; leave it out")
+        } else if definition.forecasts, !definition.dimensions.allSatisfy(\.isLabel) {
+            map.fault(
+                "forecast", "is not known for conversations, tasks and requests; leave it out")
+        }
         readRollover(&map, &definition)
         readIdle(&map, &definition)
         definition.enforcement = map.enforcement("enforce")

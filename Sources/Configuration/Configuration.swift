@@ -1,6 +1,7 @@
 public import Access
 internal import Aggregation
 public import Anomalies
+public import Budgets
 public import HTTPServer
 public import Ledger
 public import Logging
@@ -35,11 +36,18 @@ public struct Configuration: Equatable, Sendable {
         /// How people reach the page: what links in notifications begin with. Empty: as listened
         /// on.
         public var externalURL = ""
+        /// Nil: plain HTTP. This and the headers come from `--web.config.file`.
+        public var tls: TLSSettings?
+        public var headers: [WebConfiguration.Header] = []
+
+        public var scheme: String { tls == nil ? "http" : "https" }
     }
 
     public var storage = Storage()
     public var web = Web()
     public var access = AccessSettings()
+    /// Which headers of a gateway say whose call it is.
+    public var authzHeaders = AdmissionHeaders()
     /// Empty: events must name their tenant.
     public var defaultTenant = "default"
     public var otlpReceiver = OTLPReceiverSection()
@@ -106,6 +114,7 @@ extension Configuration {
         readStorage(&map, &configuration)
         readAccess(&map, &configuration)
         readWeb(&map, &configuration)
+        readAuthz(&map, &configuration)
         readAttribution(&map, &configuration)
         readIntake(&map, &configuration)
         readOTLPReceiver(&map, &configuration)

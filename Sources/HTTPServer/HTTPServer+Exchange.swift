@@ -73,7 +73,10 @@ extension HTTPServer {
         guard let reply = unsafe created else { return .NO }
         defer { unsafe MHD_destroy_response(reply) }
         unsafe MHD_add_response_header(reply, "Content-Type", response.contentType)
-        for (name, value) in response.headers {
+        for (name, value) in settings.headers {
+            unsafe MHD_add_response_header(reply, name, value)
+        }
+        for (name, value) in response.headers where !settings.replaces(name) {
             unsafe MHD_add_response_header(reply, name, value)
         }
         return unsafe MHD_queue_response(exchange.connection, UInt32(response.status), reply)

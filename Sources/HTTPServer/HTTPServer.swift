@@ -7,10 +7,25 @@ public struct HTTPServerError: Error, CustomStringConvertible {
     public let address: ListenAddress
     /// The system's error number, 0 when libmicrohttpd gave none.
     public let errorNumber: Int32
+    /// What is wrong with the certificate, when that is why.
+    public let certificate: String?
+
+    init(address: ListenAddress, errorNumber: Int32) {
+        self.address = address
+        self.errorNumber = errorNumber
+        certificate = nil
+    }
+
+    public init(certificate: String) {
+        address = ListenAddress(host: "", port: 0)
+        errorNumber = 0
+        self.certificate = certificate
+    }
 
     public var isAddressInUse: Bool { errorNumber == EADDRINUSE }
 
     public var description: String {
+        if let certificate { return "cannot serve TLS: \(certificate)" }
         let cause =
             errorNumber == 0
             ? "libmicrohttpd did not start" : unsafe String(cString: strerror(errorNumber))
@@ -37,6 +52,10 @@ public final class HTTPServer: @unchecked Sendable {
         public var idleSeconds: UInt32
         /// Bodies in memory, all connections together.
         public var bodiesBytesMax: Int
+        /// Nil: plain HTTP.
+        public var tls: TLSServer?
+        /// On every response, in place of its own of that name.
+        public var headers: [(name: String, value: String)] = []
 
         public init(
             address: ListenAddress, threads: UInt32 = 1, connectionsMax: UInt32 = 4096,
@@ -74,9 +93,11 @@ public final class HTTPServer: @unchecked Sendable {
         address = settings.address
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         var options = unsafe Self.options(settings, context)
+        if let tls = settings.tls { unsafe tls.add(to: &options) }
         var flags =
             MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
             | MHD_USE_ERROR_LOG.rawValue
+        if settings.tls != nil { flags |= MHD_USE_TLS.rawValue }
         if settings.address.isIPv6 { flags |= MHD_USE_IPv6.rawValue }
         let (started, code) = unsafe settings.address.withSocketAddress { address in
             unsafe options.insert(

@@ -64,13 +64,21 @@ extension Sidecar {
         let limits = API.BodyLimits(
             events: configuration.web.eventsBytesMax, otlp: configuration.web.otlpBytesMax,
             litellm: configuration.web.litellmBytesMax)
+        var services = services
+        services.authzHeaders = configuration.authzHeaders
+        let tls = try configuration.web.tls.map { settings throws(HTTPServerError) in
+            try Self.tls(settings, services, log)
+        }
         var servers: [HTTPServer] = []
         func server(
             _ address: ListenAddress?, _ surface: API.Surface
         ) throws(HTTPServerError) -> HTTPServer? {
             guard let address else { return nil }
+            var settings = HTTPServer.Settings(address: address)
+            settings.tls = tls
+            settings.headers = configuration.web.headers.map { ($0.name, $0.value) }
             let server = try HTTPServer(
-                settings: HTTPServer.Settings(address: address),
+                settings: settings,
                 handler: API(
                     services: services, address: address, surface: surface, limits: limits),
                 log: { log.debug("http", ("message", $0)) })
@@ -91,6 +99,7 @@ extension Sidecar {
     static func advice(
         for error: HTTPServerError, _ configuration: Configuration
     ) -> String {
+        if error.certificate != nil { return "\(error)" }
         let key: String
         switch error.address {
         case configuration.web.listen: key = "--web.listen-address"
@@ -104,6 +113,25 @@ extension Sidecar {
 }
 
 extension Sidecar {
+    private static func tls(
+        _ settings: TLSSettings, _ services: APIServices, _ log: Logger
+    ) throws(HTTPServerError) -> TLSServer {
+        let time = services.time
+        do throws(TLSFault) {
+            let server = try TLSServer(settings, now: { time.monotonicNanos }) { fault in
+                if let fault {
+                    log.warn("the changed certificate is not used", ("cause", fault))
+                } else {
+                    log.info("the changed certificate is in use")
+                }
+            }
+            server.install()
+            return server
+        } catch {
+            throw HTTPServerError(certificate: error.message)
+        }
+    }
+
     static func recorder(
         _ configuration: Configuration, _ random: @escaping @Sendable () -> UInt64,
         _ hasDeliveries: Relay
@@ -130,6 +158,13 @@ extension Sidecar {
             definitions: configuration.budgets, names: names, now: time.unixNanos, log: log,
             reconcile: { open, budgets, database, now throws(SQLiteError) in
                 try recorder.reconcile(open, budgets: budgets, in: database, now: now)
+            },
+            tellPause: { pause, isReleased, database, now throws(SQLiteError) in
+                if isReleased {
+                    try recorder.record(release: pause, in: database, now: now)
+                } else {
+                    try recorder.record(pause: pause, in: database, now: now)
+                }
             }
         ) { events, database, now throws(SQLiteError) in
             try recorder.record(events, in: database, now: now)

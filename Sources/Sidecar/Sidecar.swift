@@ -131,7 +131,7 @@ public final class Sidecar: Sendable {
             governance: .init(log: governance, silences: recorder.silences, random: random))
         (server, metricsServer, otlpServer) = try Self.up(
             configuration, services, ledger, control, client, log)
-        base.setDefault("http://\(server.address)")
+        base.setDefault("\(configuration.web.scheme)://\(server.address)")
         deliverer.start()
         tail.start()
         pusher?.start()

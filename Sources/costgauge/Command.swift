@@ -33,7 +33,7 @@ struct Tool {
     private static let commands: [any (Command & Sendable).Type] = [
         ServeCommand.self, CheckConfigCommand.self, DemoCommand.self, ReportCommand.self,
         EventsCommand.self, IngestCommand.self, PriceCommand.self, DetectCommand.self,
-        TestAlertCommand.self,
+        TestAlertCommand.self, ExplainCommand.self,
         VersionCommand.self,
     ]
 

@@ -1,3 +1,4 @@
+internal import Access
 internal import Configuration
 internal import Glibc
 internal import HTTPServer
@@ -10,12 +11,16 @@ struct ConfigurationSource: Sendable {
         Flag(
             "web.listen-address", "ADDRESS",
             "address to listen on (default 127.0.0.1:10838)"),
+        Flag(
+            "web.config.file", "FILE",
+            "TLS, basic auth and headers, in the format of Prometheus' exporters"),
         Flag("storage.path", "DIR", "data directory (default ./costgauge-data)"),
         Flag("log.level", "LEVEL", "debug, info, warn or error (default info)"),
         Flag("log.format", "FORMAT", "logfmt or json (default logfmt)"),
     ]
 
     let file: String?
+    private let webFile: String?
     private let listen: ListenAddress?
     private let storagePath: String?
     private let level: LogLevel?
@@ -23,6 +28,7 @@ struct ConfigurationSource: Sendable {
 
     init(_ arguments: Arguments) throws(UsageError) {
         file = arguments["config.file"]
+        webFile = arguments["web.config.file"]
         listen = try Self.parse(
             arguments, "web.listen-address", "an address such as 127.0.0.1:10838 or [::1]:10838"
         ) { ListenAddress($0) }
@@ -52,6 +58,7 @@ struct ConfigurationSource: Sendable {
         var configuration = try Configuration.read(
             text, file: file ?? "defaults", environment: environmentVariables(),
             secretFiles: .system)
+        if let webFile { try Self.add(webFile, to: &configuration) }
         if let listen {
             if let refusal = Configuration.refusal(of: listen, configuration.access) {
                 throw ConfigurationFaults(faults: [
@@ -67,8 +74,26 @@ struct ConfigurationSource: Sendable {
         return configuration
     }
 
+    /// Puts what the file of `--web.config.file` says into the configuration.
+    static func add(
+        _ webFile: String, to configuration: inout Configuration
+    ) throws(ConfigurationFaults) {
+        let web = try WebConfiguration.read(
+            try contents(of: webFile, flag: "web.config.file"), file: webFile)
+        configuration.web.tls = web.tls
+        configuration.web.headers = web.headers
+        configuration.access.users = web.users
+        if !web.users.isEmpty, configuration.access.tokens.isEmpty {
+            configuration.warnings.append(
+                "the users of \(webFile) can look and nothing else; without auth.tokens nobody can "
+                    + "send events")
+        }
+    }
+
     /// An unreadable file is a fault like any other.
-    static func contents(of path: String) throws(ConfigurationFaults) -> [UInt8] {
+    static func contents(
+        of path: String, flag: String = "config.file"
+    ) throws(ConfigurationFaults) -> [UInt8] {
         do throws(FileError) {
             return try readFile(path, bytesMax: 8 << 20)
         } catch {
@@ -76,7 +101,7 @@ struct ConfigurationSource: Sendable {
                 ConfigurationFault(
                     source: path, mark: nil, key: "",
                     message:
-                        "cannot read it: \(error.cause); name a readable file with --config.file")
+                        "cannot read it: \(error.cause); name a readable file with --\(flag)")
             ])
         }
     }

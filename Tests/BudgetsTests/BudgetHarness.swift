@@ -63,6 +63,11 @@ final class BudgetHarness {
                 case .burning(_, let arm):
                     "burning \(event.scopeText) \(event.periodKey)" + (arm > 0 ? " arm \(arm)" : "")
                 case .paused: "paused \(event.scopeText)"
+                case .denied(let count): "denied \(event.scopeText) \(event.periodKey) \(count)"
+                case .deniedEnded: "denials ended \(event.scopeText)"
+                case .forecast(let projection):
+                    "forecast \(event.scopeText) \(event.periodKey) \(projection.projected.decimal)"
+                case .forecastEnded: "forecast ended \(event.scopeText) \(event.periodKey)"
                 case .burnEnded: "burn ended \(event.scopeText) \(event.periodKey)"
                 }
             }
@@ -187,8 +192,12 @@ private final class Told: Sendable {
         let texts = open.map { event in
             if case .crossed(let threshold, _, _) = event.kind {
                 "\(event.scopeText) \(threshold.text)"
-            } else {
+            } else if case .burning = event.kind {
                 "\(event.scopeText) burn"
+            } else if case .denied = event.kind {
+                "\(event.scopeText) denied"
+            } else {
+                "\(event.scopeText) forecast"
             }
         }
         held.withLock { $0 = texts }

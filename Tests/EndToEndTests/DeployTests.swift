@@ -152,6 +152,7 @@ struct DeployTests {
             ("libyaml-0.so.2", "libyaml-0-2"), ("libz.so.1", "zlib1g"),
             ("libsimdjson.so.14", "libsimdjson14"), ("libcurl.so.4", "libcurl4"),
             ("libcrypto.so.3", "libssl3"), ("libstdc++.so.6", "libstdc++6"),
+            ("libgnutls.so.30", "libgnutls30"), ("libcrypt.so.1", "libcrypt1"),
         ] {
             #expect(libraries.contains(library), "\(library)")
             #expect(image.contains(" \(package) "), "\(package)")
@@ -162,7 +163,7 @@ struct DeployTests {
         #expect(needed.count > 8)
         let known = [
             "libmicrohttpd", "libsqlite3", "libyaml-0", "libz", "libsimdjson", "libcurl",
-            "libcrypto", "libssl", "libstdc++", "libcrypt", "libc", "libm", "libgcc_s",
+            "libcrypto", "libssl", "libgnutls", "libstdc++", "libcrypt", "libc", "libm", "libgcc_s",
             "ld-linux-x86-64", "ld-linux-aarch64", "libpthread", "libdl", "librt",
         ]
         for library in needed where !library.hasPrefix("libswift") {

@@ -26,6 +26,11 @@ public enum Peers {
                 ? "/usr/sbin/nginx" : nil)
     }
 
+    public static var envoy: String? {
+        let path = Costgauge.repository + "/.build/peers/bin/envoy"
+        return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+    }
+
     public static var missing: [String] {
         var missing: [String] = []
         if python == nil { missing.append("python packages") }
@@ -35,6 +40,7 @@ public enum Peers {
         if chromium == nil { missing.append("chromium, chromium-driver") }
         if amtool == nil || alertmanager == nil { missing.append("prometheus-alertmanager") }
         if systemdAnalyze == nil { missing.append("systemd-analyze") }
+        if envoy == nil { missing.append("envoy") }
         if nginx == nil { missing.append("nginx") }
         return missing
     }
@@ -76,15 +82,18 @@ public final class Prometheus {
     private let port: UInt16
     private let directory = TemporaryDirectory()
 
-    public init(scraping target: UInt16, interval: String = "1s", rules: [String] = []) throws {
+    /// - Parameter how: further keys of the scrape configuration, as flow YAML.
+    public init(
+        scraping target: UInt16, interval: String = "1s", rules: [String] = [], how: String = ""
+    ) throws {
         let file = try directory.file(
             "prometheus.yml",
             """
             global: {scrape_interval: \(interval), evaluation_interval: \(interval)}
             rule_files: [\(rules.joined(separator: ", "))]
             scrape_configs:
-              - job_name: costgauge
-                static_configs: [{targets: ["127.0.0.1:\(target)"]}]
+              - {job_name: costgauge, static_configs: [{targets: ["127.0.0.1:\(target)"]}]\(
+                    how.isEmpty ? "" : ", \(how.split(separator: "\n").joined(separator: " "))")}
             """)
         var attempt = 0
         while true {
