@@ -130,7 +130,8 @@ let package = Package(
         .target(
             name: "Web",
             exclude: [
-                "api.js", "app.js", "chart.js", "icon.svg", "index.html", "page.css", "spend.js",
+                "api.js", "app.js", "chart.js", "icon.svg", "index.html", "openapi.json",
+                "page.css", "spend.js",
                 "text.js", "watch.js",
             ]),
         room("WebPage", ["Web"]),

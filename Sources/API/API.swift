@@ -94,6 +94,7 @@ public final class API: HTTPHandler {
         switch route.action {
         case .page: finish(exchange, PageFiles.response("index.html"))
         case .webFile: finish(exchange, PageFiles.response(value))
+        case .openAPI: finish(exchange, PageFiles.response("openapi.json"))
         case .healthy: finish(exchange, .text(200, "costgauge is Healthy.\n"))
         case .ready: finish(exchange, ready)
         case .metrics: onControl(exchange) { [self] _ in metrics(exchange) }

@@ -8,7 +8,7 @@ extension APIRoute {
         switch action {
         case .healthy, .ready: nil
         // Files without data: the page itself asks for a token.
-        case .page, .webFile: nil
+        case .page, .webFile, .openAPI: nil
         case .events, .otlp, .litellm, .check, .reserve, .settle, .release, .replay: .editor
         case .authz: .editor
         case .acknowledge, .anomalies(.acknowledge), .anomalies(.snooze), .anomalies(.detect):
@@ -24,7 +24,8 @@ extension APIRoute {
     /// refuses it.
     var isPerTenant: Bool {
         switch action {
-        case .page, .healthy, .ready, .events, .check, .reserve, .settle, .release, .costs,
+        case .page, .webFile, .openAPI, .healthy, .ready, .events, .check, .reserve, .settle,
+            .release, .costs,
             .dashboard, .forecast, .budgets, .authz:
             true
         default: false

@@ -7,7 +7,7 @@ struct APIRoute: Sendable {
     enum Action: Equatable, Sendable {
         case costs, dashboard, forecast
         case explain
-        case webFile
+        case webFile, openAPI
         case prices, reprice
         case page, metrics, healthy, ready, reload, events, litellm
         case otlp(OTLPSignal)
@@ -77,6 +77,7 @@ struct APIRoute: Sendable {
         [
             APIRoute(path: "/", methods: read, action: .page),
             APIRoute(path: "/web/{file}", methods: read, action: .webFile),
+            APIRoute(path: "/openapi.json", methods: read, action: .openAPI),
             APIRoute(path: "/metrics", methods: read, action: .metrics),
             APIRoute(path: "/-/healthy", methods: read, action: .healthy),
             APIRoute(path: "/-/ready", methods: read, action: .ready),

@@ -29,6 +29,10 @@ static const unsigned char watch_js[] = {
 #embed "watch.js"
 };
 
+static const unsigned char openapi_json[] = {
+#embed "openapi.json"
+};
+
 #define FILE_OF(name, type, bytes) { name, type "; charset=utf-8", bytes, sizeof bytes }
 
 static const struct costgauge_web_file files[] = {
@@ -41,6 +45,7 @@ static const struct costgauge_web_file files[] = {
     FILE_OF("spend.js", "text/javascript", spend_js),
     FILE_OF("text.js", "text/javascript", text_js),
     FILE_OF("watch.js", "text/javascript", watch_js),
+    FILE_OF("openapi.json", "application/json", openapi_json),
 };
 
 const struct costgauge_web_file *costgauge_web_file_at(size_t index) {
