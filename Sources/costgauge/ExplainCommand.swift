@@ -29,7 +29,9 @@ enum ExplainCommand: Command {
             throw UsageError(description: "\(entry.dimension) stands twice; keep one")
         }
         let json =
-            try arguments["url"].map { try ask($0, values, headers: ServerToken.headers(arguments)) }
+            try arguments["url"].map {
+                try ask($0, values, headers: ServerToken.headers(arguments))
+            }
             ?? byConfiguration(values, file: arguments["config.file"])
         if arguments.isSet("json") {
             write(json + [0x0a], to: 1)
