@@ -123,7 +123,8 @@ public final class API: HTTPHandler {
         case .dashboard:
             onControl(exchange) { [self] query throws(APIError) in try dashboard.dashboard(query) }
         case .forecast:
-            onControl(exchange) { [self] query throws(APIError) in try forecast.forecast(query) }
+            let query = Query(exchange)
+            later(exchange) { [self] respond in forecast.forecast(query, respond: respond) }
         case .explain:
             let handler = ExplainHandler(services: services)
             onControl(exchange) { query throws(APIError) in try handler.explain(query) }

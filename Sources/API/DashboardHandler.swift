@@ -21,11 +21,12 @@ struct DashboardHandler: Sendable {
     }
 
     func dashboard(_ query: Query) throws(APIError) -> HTTPResponse {
-        try query.allow(["tenant"])
+        try query.allow(["tenant", "top"])
+        let topCount = try Self.topCount(query)
         let now = services.ledger.now
         let filters = query.filters()
         let sums = try services.read { database throws(SQLiteError) in
-            try Self.read(filters, now: now, database)
+            try Self.read(filters, topCount: topCount, now: now, database)
         }
         let tenant = query.text("tenant")
         let budgets = services.budgets.statuses(countMax: Self.budgetsCount, ofTenant: tenant)
@@ -34,7 +35,9 @@ struct DashboardHandler: Sendable {
                 json.add("generated_at", unixNanos: now)
                 Self.append(sums, now: now, to: &json)
                 json.object("top") { json in
-                    for (dimension, rows) in sums.top { Self.append(dimension, rows, to: &json) }
+                    for (dimension, rows) in sums.top {
+                        Self.append(dimension, rows.prefix(topCount), to: &json)
+                    }
                 }
                 json.array("budgets") { json in
                     for status in budgets {
@@ -47,7 +50,7 @@ struct DashboardHandler: Sendable {
     }
 
     private static func read(
-        _ filters: [(dimension: Dimension, value: String)], now: Int64,
+        _ filters: [(dimension: Dimension, value: String)], topCount: Int, now: Int64,
         _ database: borrowing Database
     ) throws(SQLiteError) -> Sums {
         var sums = Sums()
@@ -65,9 +68,10 @@ struct DashboardHandler: Sendable {
         sums.month = try rows([], since: monthStart(now)).first ?? sums.month
         sums.days = try rows([], since: today - 29 * day, step: day)
         sums.hours = try rows([], since: seconds / 3600 * 3600 - 23 * 3600, step: 3600)
-        for dimension in dimensions {
+        for dimension in dimensions where topCount > 0 {
             let top = try rows([dimension], since: monthStart(now), limit: topCount + 1)
-            sums.top.append((dimension, top))
+            // Values that events did not have are no spender.
+            sums.top.append((dimension, top.filter { !$0.values[0].isEmpty }))
         }
         return sums
     }
@@ -126,12 +130,22 @@ struct DashboardHandler: Sendable {
         return monthStart(now) + Int64(RFC3339.daysIn(month: date.month, year: date.year)) * day
     }
 
-    /// Values that events did not have are no spender.
+    /// How many of each dimension: `top`, up to 10; who asks for 0 is answered sooner.
+    private static func topCount(_ query: Query) throws(APIError) -> Int {
+        guard let text = query.text("top") else { return topCount }
+        guard let count = Int(text), (0...topCount).contains(count) else {
+            throw APIError(
+                status: 400, code: "bad_parameter",
+                message: "top: \"\(text.prefix(100))\" is not an integer from 0 to \(topCount)")
+        }
+        return count
+    }
+
     private static func append(
-        _ dimension: Dimension, _ rows: [SpendQuery.Row], to json: inout JSONWriter
+        _ dimension: Dimension, _ rows: ArraySlice<SpendQuery.Row>, to json: inout JSONWriter
     ) {
         json.array(dimension.description) { json in
-            for row in rows.filter({ !$0.values[0].isEmpty }).prefix(topCount) {
+            for row in rows {
                 json.object { json in
                     json.add("value", row.values[0])
                     CostsHandler.append(row, to: &json)

@@ -9,8 +9,22 @@ internal import Wire
 /// `GET /v1/forecast`: where each scope's spend leads by the end of its period.
 struct ForecastHandler: Sendable {
     let services: APIServices
+    private let runs: ForecastRuns
 
-    func forecast(_ query: Query) throws(APIError) -> HTTPResponse {
+    init(services: APIServices) {
+        self.services = services
+        let time = services.time
+        runs = ForecastRuns { time.monotonicNanos }
+    }
+
+    /// Answers when somebody has computed it.
+    func forecast(_ query: Query, respond: @escaping @Sendable (HTTPResponse) -> Void) {
+        do throws(APIError) { try ask(query, respond) } catch { respond(error.response) }
+    }
+
+    private func ask(
+        _ query: Query, _ respond: @escaping @Sendable (HTTPResponse) -> Void
+    ) throws(APIError) {
         try query.allow(["budget", "tenant", "limit", "cursor"])
         let limit = try query.limit()
         let start = try query.start(max: BudgetsHandler.scopesMax)
@@ -18,15 +32,35 @@ struct ForecastHandler: Sendable {
         if let name, !services.budgets.definitions.contains(where: { $0.name == name }) {
             throw AlertsHandler.unknown("budget", name)
         }
-        let now = services.ledger.now
-        let forecasts = try services.read { database throws(SQLiteError) in
-            try services.budgets.forecasts(
-                countMax: start + limit, ofTenant: query.text("tenant"), now: now, in: database
-            ) { name == nil || $0.name == name }
+        let tenant = query.text("tenant")
+        let services = services
+        let work: @Sendable () -> ForecastRuns.Outcome = {
+            do throws(APIError) {
+                return .success(
+                    try services.read { database throws(SQLiteError) in
+                        try services.budgets.forecasts(
+                            countMax: start + limit, ofTenant: tenant, now: services.ledger.now,
+                            in: database
+                        ) { name == nil || $0.name == name }
+                    })
+            } catch { return .failure(error) }
         }
-        let page = Array(forecasts.dropFirst(start))
-        return .page("forecasts", page, limit: limit) { forecast, bytes in
-            bytes += Self.json(forecast)
+        let question = "\(start + limit) \(name ?? "*") \(tenant ?? "*")"
+        let isTaken = runs.ask(question, work) { outcome in
+            switch outcome {
+            case .success(let forecasts):
+                respond(Self.page(Array(forecasts.dropFirst(start)), start: start, limit: limit))
+            case .failure(let error): respond(error.response)
+            }
+        }
+        if !isTaken { throw APIServices.busy }
+    }
+
+    private static func page(
+        _ forecasts: [BudgetForecast], start: Int, limit: Int
+    ) -> HTTPResponse {
+        .page("forecasts", forecasts, limit: limit) { forecast, bytes in
+            bytes += json(forecast)
         } cursor: { _ in
             "\(start + limit)"
         }

@@ -14,14 +14,14 @@ let askForToken = () => {};
 export function onSignIn(ask) { askForToken = ask; }
 export function setToken(token) { sessionStorage.setItem(store, token); }
 
-async function send(method, path) {
+async function send(method, path, priority) {
   const token = sessionStorage.getItem(store);
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   let response;
   try {
     // "omit" keeps the browser from asking for a password in a window of its own when the answer is 401.
-    response = await fetch(path, { method, headers, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(20000) });
+    response = await fetch(path, { method, headers, priority, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(20000) });
   } catch {
     throw new Refusal("down", "costgauge does not answer");
   }
@@ -38,10 +38,10 @@ async function send(method, path) {
   throw new Refusal(kind, message);
 }
 
-/** Absent values are left out. */
-export function get(path, parameters = {}) {
+/** Absent values are left out. A browser asks for few things at a time: `priority` says what comes first. */
+export function get(path, parameters = {}, priority = "auto") {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "" && value !== null));
-  return send("GET", query.size ? `${path}?${query}` : path);
+  return send("GET", query.size ? `${path}?${query}` : path, priority);
 }
 
 export const post = (path) => send("POST", path);

@@ -69,19 +69,20 @@ async function refresh() {
   let dashboard;
   let isUp = true;
   try {
-    dashboard = await get("/v1/dashboard", { tenant: state.filters.tenant });
+    dashboard = await get("/v1/dashboard", { tenant: state.filters.tenant, top: 0 });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     isUp = error.kind !== "down";
   }
   if (view !== generation) return;
   const now = dashboard ? new Date(dashboard.generated_at) : new Date();
-  let list;
+  const watched = watch.budgets(state, refresh);
   const answers = await Promise.all([
+    load("tiles", view, (place) => spend.tiles(place, state, now, dashboard, watched.catch(() => null))),
     load("budgets", view, async (place) => {
-      list = await watch.budgets(state);
+      const list = await watched;
       return () => watch.showBudgets(place, list, now, state);
-    }).then((isWell) => load("tiles", view, (place) => spend.tiles(place, state, now, dashboard, list)).then((isToo) => isWell && isToo)),
+    }),
     load("spend", view, (place) => spend.chart(place, state, now, pick)),
     load("top", view, (place) => spend.top(place, state, now, pick)),
     load("anomalies", view, (place) => watch.anomalies(place, now, refresh)),

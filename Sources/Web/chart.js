@@ -1,7 +1,7 @@
 // Stacked bars in SVG. Each column is a target for pointer and keyboard; a table says the same in words.
 import { el, fill, usd } from "./text.js";
 
-const [width, height, left, right, top, bottom] = [1000, 250, 56, 6, 10, 22];
+const [left, right, top, bottom] = [52, 6, 10, 22];
 
 /** A round number at or above the largest sum, and its steps. */
 function scale(largest) {
@@ -21,6 +21,9 @@ const colour = (index, series) => `var(--s${series[index].isRest ? 7 : index})`;
  * `onPick(name)` when an entry of the legend is chosen.
  */
 export function stackedBars(part, spans, series, onPick) {
+  // As wide as its place, so that words keep their size on a phone.
+  const width = Math.max(300, part.clientWidth);
+  const height = width < 600 ? 220 : 260;
   const sums = spans.map((_, span) => series.reduce((sum, one) => sum + one.values[span], 0));
   const { max, ticks } = scale(Math.max(...sums));
   const step = (width - left - right) / spans.length;
@@ -31,6 +34,7 @@ export function stackedBars(part, spans, series, onPick) {
       el("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, axis(tick)));
   }
   const hits = [];
+  let labelled = 0;
   spans.forEach((span, index) => {
     const x = left + index * step;
     let base = 0;
@@ -40,7 +44,11 @@ export function stackedBars(part, spans, series, onPick) {
       svg.append(el("rect", { x: x + step * 0.1, width: step * 0.8, y: y(base + value), height: Math.max(0.5, y(base) - y(base + value)), style: { fill: colour(one, series) } }));
       base += value;
     }
-    if (span.label) svg.append(el("text", { x: x + step * 0.1, y: height - 6, "text-anchor": x > width - 80 ? "end" : "start" }, span.label));
+    const space = span.label.length * 6.6;
+    if (span.label && x >= labelled && x + space <= width) {
+      svg.append(el("text", { x: x + step * 0.1, y: height - 6 }, span.label));
+      labelled = x + space + 8;
+    }
     hits.push(el("rect.hit", { x, width: step, y: top, height: height - top - bottom }));
   });
   svg.append(...hits);

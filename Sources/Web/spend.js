@@ -36,11 +36,11 @@ export function spans(range, now) {
   return list;
 }
 
-async function rows(parameters) {
+async function rows(parameters, priority) {
   const all = [];
   let cursor;
   for (let page = 0; page < 4; page++) {
-    const answer = await get("/v1/costs", { ...parameters, limit: 1000, cursor });
+    const answer = await get("/v1/costs", { ...parameters, limit: 1000, cursor }, priority);
     all.push(...answer.costs);
     cursor = answer.next_cursor;
     if (!cursor) break;
@@ -53,7 +53,7 @@ async function series(list, filters) {
   const offset = Math.abs(list[0].start.getTimezoneOffset()) % 60;
   const step = offset === 0 ? "1h" : offset === 30 ? "30m" : "15m";
   const values = list.map(() => 0);
-  for (const row of await rows({ ...filters, since: seconds(list[0].start), step })) {
+  for (const row of await rows({ ...filters, since: seconds(list[0].start), step }, "high")) {
     const time = new Date(row.time);
     let index = list.length - 1;
     while (index > 0 && list[index].start > time) index--;
@@ -66,7 +66,7 @@ export async function chart(part, state, now, pick) {
   const list = spans(state.range, now);
   const since = seconds(list[0].start);
   const [top, total] = await Promise.all([
-    get("/v1/costs", { ...state.filters, group_by: state.by, since, limit: shown }), series(list, state.filters)]);
+    get("/v1/costs", { ...state.filters, group_by: state.by, since, limit: shown }, "high"), series(list, state.filters)]);
   if (!(Number(top.total.events) > 0)) {
     return () => fill(part, el("p.empty", {}, Object.keys(state.filters).length
       ? "Nothing was spent here in this time." : "No events in this time yet. Send one to POST /v1/events and it shows here within seconds."));
@@ -89,18 +89,21 @@ function against(now, before, what) {
   return [change.kind ? el(`span.${change.kind}`, {}, change.text) : change.text, ` against ${usd(before)} ${what}`];
 }
 
-export async function tiles(part, state, now, dashboard, budgets) {
+const calls = (sum) => `${count(sum.events)} ${sum.events === 1 ? "call" : "calls"}`;
+
+/** `watched`: the budgets, when they come; null when there are none to be had. */
+export async function tiles(part, state, now, dashboard, watched) {
   const today = midnight(now);
   const yesterday = midnight(now, -1);
   const month = new Date(now.getFullYear(), now.getMonth(), 1);
   const before = new Date(now.getFullYear(), now.getMonth() - 1, 1);
   const quarter = (date) => Math.floor(seconds(date) / 900) * 900;
-  const sum = async (since, until) => (await get("/v1/costs", { ...state.filters, since: quarter(since), until: until && quarter(until), limit: 1 })).total;
-  const [day, dayBefore, this_, last] = await Promise.all([
-    sum(today), sum(yesterday, new Date(+yesterday + (now - today))), sum(month), sum(before, new Date(Math.min(+before + (now - month), +month)))]);
+  const sum = async (since, until) => (await get("/v1/costs", { ...state.filters, since: quarter(since), until: until && quarter(until), limit: 1 }, "high")).total;
+  const [budgets, day, dayBefore, this_, last] = await Promise.all([
+    watched, sum(today), sum(yesterday, new Date(+yesterday + (now - today))), sum(month), sum(before, new Date(Math.min(+before + (now - month), +month)))]);
   const list = [
-    tile("Today", usd(day.cost_usd), [against(Number(day.cost_usd), Number(dayBefore.cost_usd), "by this time yesterday"), `${count(day.events)} calls`]),
-    tile("This month", usd(this_.cost_usd), [against(Number(this_.cost_usd), Number(last.cost_usd), "by this day last month"), `${count(this_.events)} calls`])];
+    tile("Today", usd(day.cost_usd), [against(Number(day.cost_usd), Number(dayBefore.cost_usd), "by this time yesterday"), calls(day)]),
+    tile("This month", usd(this_.cost_usd), [against(Number(this_.cost_usd), Number(last.cost_usd), "by this day last month"), calls(this_)])];
   const only = Object.keys(state.filters).filter((name) => name !== "tenant").length === 0;
   if (dashboard?.month?.forecast_usd && only) {
     list.push(tile("By the end of the month", usd(dashboard.month.forecast_usd), [`between ${usd(dashboard.month.forecast_low_usd)} and ${usd(dashboard.month.forecast_high_usd)}`, "if it goes on like this"]));
@@ -108,7 +111,7 @@ export async function tiles(part, state, now, dashboard, budgets) {
   if (budgets) {
     const over = budgets.filter((one) => one.utilization >= 1).length;
     const near = budgets.filter((one) => one.utilization >= 0.75 && one.utilization < 1).length;
-    list.push(tile("Budgets", over ? `${over} used up` : near ? `${near} close` : "All well", [`${near} past 75%`, `${budgets.length} watched`], over ? "bad" : ""));
+    list.push(tile("Budgets", over ? `${over} used up` : near ? `${near} close` : "All well", [`${near} ${over ? "more " : ""}past 75%`, `${budgets.length} watched`], over ? "bad" : ""));
   }
   return () => fill(part, list);
 }
@@ -150,9 +153,11 @@ function next(state, level) {
 
 export async function unpriced(part, state, now) {
   const since = seconds(spans(state.range, now)[0].start);
-  const all = await rows({ ...state.filters, group_by: "provider,model", since });
-  const open = all.filter((row) => row.unpriced_events > 0);
+  const some = (all) => all.filter((row) => row.unpriced_events > 0);
+  let open = some(await rows({ ...state.filters, group_by: "model", since }, "low"));
   if (!open.length) return () => fill(part, el("p.empty", {}, "Every call of this time has a price."));
+  // By two dimensions the server has more to read, so only where there is something to tell.
+  open = some(await rows({ ...state.filters, group_by: "provider,model", since }, "low"));
   return () => fill(part, el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"), el("th.num", { scope: "col" }, "Calls"), el("th.num", { scope: "col" }, "Tokens"))),
     el("tbody", {}, open.map((row) => el("tr", {}, el("td", {}, row.model, el("p.quiet", {}, row.provider)), el("td.num", {}, count(row.unpriced_events)), el("td.num", {}, count(row.input_tokens + row.output_tokens)))))),
     el("p.hint", {}, "Their tokens are counted, their cost is missing from every sum on this page."));

@@ -16,11 +16,31 @@ async function optional(request, fallback) {
   }
 }
 
-export async function budgets(state) {
+/** Forecasts take longest where there is most to read: asked for once a minute, and nothing waits for them. */
+const forecast = { at: -Infinity, tenant: undefined, ahead: new Map() };
+const [forecastSeconds, patience] = [60, 40];
+
+async function foresee(tenant, again) {
+  const started = performance.now();
+  if (forecast.tenant === tenant && started - forecast.at < forecastSeconds * 1000) return;
+  if (forecast.tenant !== tenant) forecast.ahead = new Map();
+  Object.assign(forecast, { at: started, tenant });
+  try {
+    const answer = await optional(get("/v1/forecast", { tenant, limit: 100 }), { forecasts: [] });
+    if (forecast.tenant !== tenant) return;
+    forecast.ahead = new Map(answer.forecasts.map((one) => [key(one.budget, one.scope), one]));
+    if (performance.now() - started > patience) again();
+  } catch {
+    // The budgets themselves say what is wrong.
+    forecast.at = -Infinity;
+  }
+}
+
+export async function budgets(state, again) {
   const tenant = state.filters.tenant;
-  const [answer, forecast] = await Promise.all([
-    get("/v1/budgets", { limit: 1000 }), optional(get("/v1/forecast", { tenant, limit: 100 }), { forecasts: [] })]);
-  const ahead = new Map(forecast.forecasts.map((one) => [key(one.budget, one.scope), one]));
+  const soon = Promise.race([foresee(tenant, again), new Promise((done) => setTimeout(done, patience))]);
+  const [answer] = await Promise.all([get("/v1/budgets", { limit: 1000 }), soon]);
+  const { ahead } = forecast;
   return answer.budgets.filter((one) => !tenant || !one.scope.tenant || one.scope.tenant === tenant)
     .map((one) => ({ ...one, ahead: ahead.get(key(one.name, one.scope)) }));
 }
@@ -64,6 +84,9 @@ export function showBudgets(part, list, now, state) {
   fill(part, el("ul.list", {}, items), (rest > 0 || state.more) && el("button.act.more", { type: "button", "data-key": "more budgets", onclick: () => { state.more = !state.more; showBudgets(part, list, now, state); } }, state.more ? "Show fewer" : `Show ${Math.min(rest, 53)} more of ${rest}`));
 }
 
+/** Why an anomaly was kept quiet. */
+const silences = { acknowledged: "one like it is acknowledged", snoozed: "it is snoozed", explained: "another one explains it" };
+
 export async function anomalies(part, now, again) {
   const answer = await optional(get("/v1/anomalies", { limit: 20 }), null);
   const learns = answer?.warmup_remaining_seconds > 0 ? `It learns what is usual for another ${text.duration(answer.warmup_remaining_seconds)}.` : "";
@@ -72,11 +95,11 @@ export async function anomalies(part, now, again) {
     const severity = one.severity;
     const known = { low: "info", medium: "warning", high: "critical" }[severity] ?? severity;
     return el("li", {},
-      el("div.line", {}, el("span", {}, el(`span.sev.${known}`, {}, severity), el("b", {}, one.title)),
+      el("div.line.tight", {}, el("span", {}, el(`span.sev.${known}`, {}, severity), el("b", {}, one.title)),
         one.acknowledged ? el("span.quiet", {}, `acknowledged ${text.moment(new Date(one.acknowledged.at))}`) : el("button.act", { type: "button", "data-key": `ack ${one.id}`, onclick: (event) => act(event, `/v1/anomalies/${encodeURIComponent(one.id)}/ack`, again) }, "Acknowledge")),
       el("p", {}, one.summary),
       el("p.quiet", {}, `${usd(one.observed_usd)} against ${usd(one.expected_usd)} expected in ${text.duration(one.span_seconds)}; `, `since ${text.moment(new Date(one.window_start))}`,
-        one.ended_at ? `, over ${text.moment(new Date(one.ended_at))}` : ", still going on", one.notified ? "" : `; nobody was told: ${one.silence}`));
+        one.ended_at ? `, over ${text.moment(new Date(one.ended_at))}` : ", still going on", one.notified ? "" : `; nobody was told, as ${silences[one.silence] ?? one.silence}`));
   });
   return () => fill(part, el("ul.list", {}, list), learns && el("p.hint", {}, learns));
 }
@@ -103,7 +126,7 @@ export async function alerts(part, now, state, again) {
   return () => fill(part, el("ul.list", {}, list.map((one) => {
     const told = sent.deliveries.filter((delivery) => delivery.alert === one.id);
     return el("li", {},
-      el("div.line", {}, el("span", {}, el(`span.sev.${one.severity}`, {}, one.severity), el("b", {}, one.title)), el("span.quiet", { title: one.starts_at }, one.status === "resolved" ? `over, ${text.moment(new Date(one.starts_at))}` : text.moment(new Date(one.starts_at)))),
+      el("div.line.tight", {}, el("span", {}, el(`span.sev.${one.severity}`, {}, one.severity), el("b", {}, one.title)), el("span.quiet", { title: one.starts_at }, one.status === "resolved" ? `over, ${text.moment(new Date(one.starts_at))}` : text.moment(new Date(one.starts_at)))),
       el("p.quiet", {}, one.summary),
       el("div.told", {}, told.length ? told.map((delivery) => delivered(delivery, again)) : el("span.quiet", {}, "nobody was told")));
   })));
@@ -122,7 +145,7 @@ function delivered(one, again) {
 
 /** The few self metrics that a person asks for, from the page that Prometheus scrapes. */
 export async function health(part) {
-  const page = await get("/metrics");
+  const page = await get("/metrics", {}, "low");
   const sums = new Map();
   let version = "";
   for (const line of String(page).split("\n")) {

@@ -102,4 +102,49 @@ import Testing
         let problems = try Self.browse(server.port, zone: "UTC", ["signin", token])
         #expect(problems == "", "\(problems)")
     }
+
+    @Test(.enabled(if: Peers.chromium != nil, "make test installs the peers"))
+    func `P9 a dead letter is sent again from the page, by who may`() throws {
+        let place = TemporaryDirectory()
+        // Gone for the first notification, there for the second.
+        let hook = try RecordingReceiver { _, number in .status(number == 0 ? 410 : 200) }
+        let token = String(repeating: "t0ken-", count: 6)
+        func start(_ more: String) throws -> Costgauge {
+            let file = try place.file(
+                "c.yaml",
+                """
+                budgets:
+                  - {name: small, each: [tenant], limit_usd: 1, burn: false}
+                alerts:
+                  receivers:
+                    - {name: hook, type: webhook, url: "\(hook.url)"}
+                \(more)
+                """)
+            return try Costgauge(
+                storage: place.path + "/data", arguments: ["--config.file=\(file)"])
+        }
+        var server = try start("")
+        #expect(try server.client().post(#"{"tenant":"acme","cost_usd":3}"#).status == 200)
+        #expect(
+            try eventually {
+                try server.client().request("GET", "/v1/deliveries?state=dead").text
+                    .contains("\"receiver\":\"hook\"")
+            })
+        server.stop()
+        server = try start(
+            """
+            auth:
+              tokens:
+                - {name: view, token: "\(token)", role: viewer}
+            """)
+        let refused = try Self.browse(server.port, zone: "UTC", ["refused", token])
+        #expect(refused == "", "\(refused)")
+        #expect(hook.all.count == 1)
+        server.stop()
+        server = try start("")
+        let problems = try Self.browse(server.port, zone: "Asia/Kolkata", ["replay"])
+        #expect(problems == "", "\(problems)")
+        #expect(hook.all.count == 2)
+        #expect(hook.all[0].headers["webhook-id"] == hook.all[1].headers["webhook-id"])
+    }
 }

@@ -129,7 +129,39 @@ def walk(driver):
     check(driver.execute_script("return document.querySelector('#spend details table tbody').rows.length") == 30, "the table has other rows")
 
 
-if len(sys.argv) > 3 and sys.argv[3] == "signin":
+def acknowledge(driver):
+    """Who acknowledges an anomaly sees that it is, also after a reload."""
+    known = lambda: text(driver, "#anomalies").count("acknowledged")
+    before = known()
+    wait(driver, "an anomaly to acknowledge", lambda: click(driver, "#anomalies button.act", "Acknowledge"))
+    wait(driver, "its acknowledgement", lambda: known() == before + 1)
+    driver.refresh()
+    loaded(driver)
+    check(known() == before + 1, "a reload forgot the acknowledgement")
+
+
+if len(sys.argv) > 3 and sys.argv[3] == "replay":
+    driver = browser(1280, 900)
+    driver.get(address)
+    loaded(driver)
+    wait(driver, "a dead letter", lambda: "never got it" in text(driver, "#alerts"))
+    picture(driver, "dead-letter")
+    check(click(driver, "#alerts button.act", "Send again"), "no button to send it again")
+    wait(driver, "its delivery", lambda: "✓ hook" in text(driver, "#alerts"))
+    check(not all(driver, "#alerts .dead"), "the dead letter is still there")
+    complaints(driver, "replay")
+    driver.quit()
+elif len(sys.argv) > 3 and sys.argv[3] == "refused":
+    # A viewer may look, and is told why a button does nothing.
+    driver = browser(1280, 900)
+    driver.get(address)
+    wait(driver, "the question for a token", lambda: driver.execute_script("return document.getElementById('signin').open"))
+    driver.find_element(By.ID, "token").send_keys(sys.argv[4], Keys.ENTER)
+    loaded(driver)
+    wait(driver, "a dead letter", lambda: click(driver, "#alerts button.act", "Send again"))
+    wait(driver, "the reason", lambda: "needs the role editor" in text(driver, "#alerts [role=alert]"))
+    driver.quit()
+elif len(sys.argv) > 3 and sys.argv[3] == "signin":
     driver = browser(1000, 800)
     driver.get(address)
     wait(driver, "the question for a token", lambda: driver.execute_script("return document.getElementById('signin').open"))
@@ -155,6 +187,7 @@ else:
         complaints(driver, name)
         if name == "light":
             walk(driver)
+            acknowledge(driver)
             complaints(driver, "after the walk")
         driver.quit()
 for problem in problems:
