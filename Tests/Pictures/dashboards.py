@@ -310,8 +310,8 @@ def main():
             height, text = page(json.loads(source.read_text()))
             browser.get("data:text/html;charset=utf-8," + urllib.parse.quote(text))
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-                "width": width + 16, "height": int(height), "deviceScaleFactor": 1, "mobile": False})
-            shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": 70})
+                "width": width + 16, "height": int(height), "deviceScaleFactor": 0.8, "mobile": False})
+            shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": 60})
             target = folder / f"{source.stem}.webp"
             target.write_bytes(b64decode(shot["data"]))
             print(target, target.stat().st_size)
