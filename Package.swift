@@ -138,7 +138,8 @@ let package = Package(
         room(
             "API",
             [
-                "Access", "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Governance", "Gzip",
+                "Access", "Alerts", "Anomalies", "Budgets", "Delivery", "Exposition", "Governance",
+                "Gzip",
                 "HTTPServer", "Intake", "WebPage",
                 "JSON", "Pricing", "Crypto", "PriceFiles",
                 "Ledger", "LiteLLM", "OTLP", "SQLite", "SelfMetrics", "Threading", "Usage", "Wire",

@@ -65,7 +65,7 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
 
     /// Who would be told of it.
     public func receivers(for alert: Alert) -> [String] {
-        router.withLock { $0.receivers(for: alert) }
+        router.withLock { $0.receivers(for: alert).map(\.name) }
     }
 
     /// Turns what budgets tell into alerts.

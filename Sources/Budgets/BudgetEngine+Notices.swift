@@ -82,11 +82,10 @@ extension BudgetEngine {
     ) -> BudgetScope {
         if let number = table.scopeNumbers[place.values] { return table.scopes[number] }
         // Denied before it ever spent.
-        let texts = table.definition.each.enumerated().map { index, dimension in
-            (dimension: dimension, value: names.text(place.values[index]))
-        }
+        let text = ScopeText.write(
+            table.names.values(place.values, each: table.definition.each))
         return BudgetScope(
-            values: place.values, text: ScopeText.write(texts), limit: entry.limit, notifiedAt: [])
+            values: place.values, text: text, base: entry.limit, override: nil, notifiedAt: [])
     }
 
     /// Budgets that ask for it and whose projection has passed the limit, or has come back.

@@ -47,7 +47,7 @@ extension Configuration {
         settings.stalledNanos = alerts.nanos(
             "ingest_stalled_after", default: settings.stalledNanos, in: 0...(30 * nanosPerDay))
         settings.heartbeat = readHeartbeat(&alerts)
-        settings.silences = alerts.silences("silences", receivers: names)
+        settings.silences = alerts.silences("silences", receivers: names.keys.sorted())
         alerts.finish()
         return settings
     }
@@ -89,7 +89,8 @@ extension Configuration {
 extension Configuration {
     /// A misspelt word would make a route that never matches.
     static func checkMatch(
-        _ entry: (name: String, values: [String], mark: YAMLMark), _ receivers: some Collection<String>,
+        _ entry: (name: String, values: [String], mark: YAMLMark),
+        _ receivers: [String],
         _ map: ConfigurationMap
     ) {
         let words: [String]

@@ -4,7 +4,7 @@ internal import Wire
 
 // `alerts.silences`: what nobody is to be told of for a while.
 extension ConfigurationMap {
-    mutating func silences(_ name: String, receivers: Set<String>) -> [Silence] {
+    mutating func silences(_ name: String, receivers: [String]) -> [Silence] {
         var number = 0
         return maps(name, countMax: Silence.countMax) { entry -> Silence? in
             number += 1
@@ -31,7 +31,7 @@ extension ConfigurationMap {
     }
 
     private mutating func silenceMatch(
-        _ name: String, _ receivers: Set<String>
+        _ name: String, _ receivers: [String]
     ) -> [AlertRouter.Match] {
         texts(name, countMax: Silence.matchesMax).compactMap { entry in
             guard Silence.isField(entry.name) else {

@@ -69,8 +69,6 @@ public final class Deliverer: Sendable {
     private let receivers: Mutex<[Receiver]>
     private let thread = Mutex<NamedThread?>(nil)
 
-    public var recorder: AlertRecorder { services.recorder }
-
     public init(
         receivers: [Receiver], heartbeat: HeartbeatSettings? = nil, services: DelivererServices
     ) {

@@ -72,7 +72,7 @@ enum ExplainCommand: Command {
         let router = configuration.alerts.router
         return Explanation(
             values, definitions: configuration.budgets, pauses: [], status: { _ in nil },
-            receivers: { router.receivers(for: $0) }
+            receivers: { router.receivers(for: $0).map(\.name) }
         ).json
     }
 
