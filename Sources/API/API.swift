@@ -112,39 +112,21 @@ public final class API: HTTPHandler {
             later(exchange) { [self] respond in
                 admission.release(value, owner: owner, respond: respond)
             }
-        case .scopes:
-            onControl(exchange) { [self] query throws(APIError) in try scopes.scopes(query) }
         case .pause:
             scopes.pause(exchange, values) { [self] response in finish(exchange, response) }
         case .unpause:
             scopes.unpause(exchange, values) { [self] response in finish(exchange, response) }
-        case .costs:
-            onControl(exchange) { [self] query throws(APIError) in try costs.costs(query) }
-        case .dashboard:
-            onControl(exchange) { [self] query throws(APIError) in try dashboard.dashboard(query) }
         case .forecast:
             let query = Query(exchange)
             later(exchange) { [self] respond in forecast.forecast(query, respond: respond) }
-        case .explain:
-            let handler = ExplainHandler(services: services)
-            onControl(exchange) { query throws(APIError) in try handler.explain(query) }
-        case .budgets:
-            onControl(exchange) { [self] query throws(APIError) in try budgets.budgets(query) }
-        case .alerts:
-            onControl(exchange) { [self] query throws(APIError) in try alerts.alerts(query) }
         case .prices where exchange.method == .put:
             prices.store(exchange) { [self] response in finish(exchange, response) }
-        case .prices:
-            onControl(exchange) { [self] query throws(APIError) in try prices.prices(query) }
         case .reprice:
             let query = Query(exchange)
             let body = exchange.takeBody()
             later(exchange) { [self] respond in
                 prices.reprice(body, query, respond: respond)
             }
-        case .alert: onControl(exchange) { [self] _ throws(APIError) in try alerts.alert(value) }
-        case .deliveries:
-            onControl(exchange) { [self] query throws(APIError) in try alerts.deliveries(query) }
         case .replay:
             later(exchange) { [self] respond in alerts.replay(value, respond: respond) }
         case .acknowledge:
@@ -171,6 +153,28 @@ public final class API: HTTPHandler {
             otlp.handle(exchange, signal) { [self] response in finish(exchange, response) }
         case .litellm:
             litellm.handle(exchange) { [self] response in finish(exchange, response) }
+        case .scopes, .costs, .dashboard, .explain, .budgets, .alerts, .alert, .deliveries, .prices:
+            onControl(exchange) { [self] query throws(APIError) in
+                try answer(route.action, value, query)
+            }
+        }
+    }
+
+    /// What is read and changes nothing, on the control thread.
+    private func answer(
+        _ action: APIRoute.Action, _ value: String, _ query: Query
+    ) throws(APIError) -> HTTPResponse {
+        switch action {
+        case .scopes: try scopes.scopes(query)
+        case .costs: try costs.costs(query)
+        case .dashboard: try dashboard.dashboard(query)
+        case .explain: try ExplainHandler(services: services).explain(query)
+        case .budgets: try budgets.budgets(query)
+        case .alerts: try alerts.alerts(query)
+        case .alert: try alerts.alert(value)
+        case .deliveries: try alerts.deliveries(query)
+        case .prices: try prices.prices(query)
+        default: preconditionFailure("BUG: \(action) is not read by the control thread alone")
         }
     }
 

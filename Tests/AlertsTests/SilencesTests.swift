@@ -12,7 +12,7 @@ private final class SilenceHarness {
 
     init(configured: [Silence] = []) throws {
         database = try Database(path: ":memory:", mode: .readWrite)
-        try database.execute(AlertSchema.version3 + SilenceSchema.tables)
+        try database.execute(AlertSchema.version3 + AlertSchema.delivery + SilenceSchema.tables)
         recorder = Self.recorder(configured)
         try recorder.recover(from: database, now: 0)
     }
@@ -55,7 +55,7 @@ private final class SilenceHarness {
     }
 
     func told() throws -> [String] {
-        try DeliveryTable.pending(after: 0, limit: 10_000, in: database).map {
+        try DeliveryTable.pending(for: "r", after: 0, limit: 10_000, in: database).map {
             "\($0.dedupKey) \($0.status.rawValue)"
         }
     }
