@@ -24,12 +24,13 @@ build: libraries ## builds .build/release/costgauge
 	swift build -c release --product costgauge
 
 bench: libraries build .build/peers/installed ## measures beside reference programs and prints one table
-	$(call install,gcc g++ python3)
+	$(call install,gcc g++ python3 wrk)
 	mkdir -p .build/bench
 	g++ -O3 -std=c++17 Tests/Benchmarks/floor.cpp -o .build/bench/floor -lsimdjson -lsqlite3
 	gcc -O2 Tests/Benchmarks/nothing.c -o .build/bench/nothing -lmicrohttpd
 	gcc -O2 -D_GNU_SOURCE Tests/Benchmarks/load.c -o .build/bench/load
 	python3 Tests/Benchmarks/bench.py .build/release/costgauge .build/bench $(BENCH)
+	python3 Tests/Benchmarks/checks.py .build/release/costgauge .build/bench
 	.build/peers/bin/python Tests/Benchmarks/otlp.py .build/release/costgauge
 	swift run -c release pricing-bench
 

@@ -10,7 +10,7 @@ internal import Usage
 public final class API: HTTPHandler {
     let services: APIServices
     let address: ListenAddress
-    private let routes: [APIRoute]
+    private let table: RouteTable
     private let requestGuard: RequestGuard?
     private let asksForTokens: Bool
     private let events: EventsHandler
@@ -36,9 +36,9 @@ public final class API: HTTPHandler {
         self.services = services
         self.address = address
         switch surface {
-        case .everything: routes = APIRoute.all
-        case .open: routes = APIRoute.open
-        case .otlp: routes = APIRoute.otlpOnly
+        case .everything: table = RouteTable.everything
+        case .open: table = RouteTable(APIRoute.open)
+        case .otlp: table = RouteTable(APIRoute.otlpOnly)
         }
         requestGuard = surface == .open ? nil : RequestGuard(address: address)
         asksForTokens = surface != .open
@@ -89,7 +89,9 @@ public final class API: HTTPHandler {
     }
 
     public func handle(_ exchange: HTTPExchange) {
-        guard let (route, values) = find(exchange.path) else { return }
+        guard let index = exchange.route else { return }
+        let route = table.routes[index]
+        let values = route.match(exchange.path) ?? []
         let value = values.first ?? ""
         switch route.action {
         case .page: finish(exchange, PageFiles.response("index.html"))
@@ -178,20 +180,15 @@ public final class API: HTTPHandler {
         }
     }
 
-    private func find(_ path: String) -> (APIRoute, [String])? {
-        for route in routes {
-            if let values = route.match(path) { return (route, values) }
-        }
-        return nil
-    }
-
     private func route(_ exchange: HTTPExchange) throws(APIError) -> APIRoute {
-        guard let (route, _) = find(exchange.path) else {
+        guard let index = table.find(exchange.path) else {
             throw APIError(
                 status: 404, code: "not_found",
                 message: "there is no \(exchange.path.prefix(100)); there are "
-                    + routes.map(\.path).joined(separator: ", "))
+                    + table.routes.map(\.path).joined(separator: ", "))
         }
+        exchange.route = index
+        let route = table.routes[index]
         guard route.methods.contains(exchange.method) else {
             throw APIError(
                 status: 405, code: "method_not_allowed",
@@ -207,7 +204,7 @@ public final class API: HTTPHandler {
 
     private func count(_ exchange: HTTPExchange, _ status: Int) {
         services.metrics.count(
-            requestTo: find(exchange.path)?.0.path ?? "other", code: status,
+            requestTo: exchange.route.map { table.routes[$0].path } ?? "other", code: status,
             nanos: services.time.monotonicNanos &- exchange.startedNanos)
     }
 

@@ -26,6 +26,7 @@ struct APIRoute: Sendable {
     let action: Action
     /// The last part stands for everything below it.
     private let isPrefix: Bool
+    private let hasBraces: Bool
     private let parts: [Substring]
 
     init(path: String, methods: [HTTPMethod], action: Action, isPrefix: Bool = false) {
@@ -33,13 +34,14 @@ struct APIRoute: Sendable {
         self.methods = methods
         self.action = action
         self.isPrefix = isPrefix
+        hasBraces = path.contains("{")
         parts = path.split(separator: "/", omittingEmptySubsequences: false)
     }
 
     /// The decoded values of the parts in braces; nil when the path is another one.
     func match(_ path: String) -> [String]? {
-        if path == self.path { return parts.contains { $0.hasPrefix("{") } ? nil : [] }
-        guard self.path.contains("{") else { return nil }
+        guard hasBraces else { return path == self.path ? [] : nil }
+        if path == self.path { return nil }
         if isPrefix {
             let base = parts.dropLast().joined(separator: "/")
             return path == base || path.hasPrefix(base + "/") ? [] : nil

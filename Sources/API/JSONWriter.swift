@@ -58,7 +58,12 @@ struct JSONWriter {
 
     mutating func add(_ key: String, _ flag: Bool) { add(key, literal: flag ? "true" : "false") }
 
-    mutating func add(_ key: String, usd amount: NanoUSD) { add(key, amount.decimal) }
+    mutating func add(_ key: String, usd amount: NanoUSD) {
+        begin(key)
+        bytes.append(UInt8(ascii: "\""))
+        amount.append(fractionMin: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
 
     mutating func add(_ key: String, thousandths: Int64) {
         begin(key)
@@ -66,16 +71,24 @@ struct JSONWriter {
     }
 
     mutating func add(_ key: String, unixSeconds: Int64) {
-        add(key, RFC3339.text(unixNanos: unixSeconds * 1_000_000_000))
+        add(key, moment: unixSeconds * 1_000_000_000)
     }
 
     /// To the millisecond.
     mutating func add(_ key: String, unixNanos: Int64) {
-        add(key, RFC3339.text(unixNanos: unixNanos / 1_000_000 * 1_000_000))
+        add(key, moment: unixNanos / 1_000_000 * 1_000_000)
+    }
+
+    private mutating func add(_ key: String, moment: Int64) {
+        begin(key)
+        bytes.append(UInt8(ascii: "\""))
+        RFC3339.append(unixNanos: moment, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     static func object(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
         var writer = JSONWriter()
+        writer.bytes.reserveCapacity(512)
         writer.object(nil, body)
         return writer.bytes
     }

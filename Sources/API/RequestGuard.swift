@@ -38,6 +38,10 @@ struct RequestGuard: Sendable {
 
     /// The host without its port: `[::1]:80` -> `::1`, `localhost:80` -> `localhost`.
     private static func name(of host: String) -> String {
+        // Called by its address, as most are.
+        if host.utf8.first.map({ (0x30...0x39).contains($0) }) ?? false {
+            return String(host.utf8.prefix { $0 != UInt8(ascii: ":") }) ?? ""
+        }
         let host = host.lowercased()
         if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
             return String(host[host.index(after: host.startIndex)..<end])

@@ -19,6 +19,8 @@ public final class HTTPExchange: @unchecked Sendable {
     public internal(set) var bodyOutcome = HTTPBodyOutcome.complete
     /// Monotonic nanoseconds at which the head was complete; set by the handler that measures.
     public var startedNanos: UInt64 = 0
+    /// Which of its routes the handler has found; nil: none yet.
+    public var route: Int?
     /// The one tenant that the request may see and change; nil: all. Set by the handler that checks
     /// its token.
     public var owner: String?

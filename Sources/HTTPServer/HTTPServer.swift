@@ -59,7 +59,7 @@ public final class HTTPServer: @unchecked Sendable {
 
         public init(
             address: ListenAddress, threads: UInt32 = 1, connectionsMax: UInt32 = 4096,
-            connectionBytes: Int = 64 * 1024, idleSeconds: UInt32 = 30,
+            connectionBytes: Int = 32 * 1024, idleSeconds: UInt32 = 30,
             bodiesBytesMax: Int = 256 * 1024 * 1024
         ) {
             self.address = address

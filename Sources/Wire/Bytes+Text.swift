@@ -45,8 +45,13 @@ extension [UInt8] {
     /// A JSON string with its quotes; RFC 8259 section 7. Bytes are taken to be UTF-8.
     public mutating func appendJSONString(_ text: Span<UInt8>) {
         append(UInt8(ascii: "\""))
+        // What needs no escape is copied run by run.
+        var start = 0
         for index in text.indices {
             let byte = text[index]
+            guard byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f else { continue }
+            append(copying: text.extracting(start..<index))
+            start = index + 1
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 append(UInt8(ascii: "\\"))
@@ -54,18 +59,21 @@ extension [UInt8] {
             case UInt8(ascii: "\n"): append("\\n" as StaticString)
             case UInt8(ascii: "\r"): append("\\r" as StaticString)
             case UInt8(ascii: "\t"): append("\\t" as StaticString)
-            case 0..<0x20, 0x7f:
+            default:
                 append("\\u00" as StaticString)
                 append(hexDigit(byte >> 4))
                 append(hexDigit(byte & 15))
-            default: append(byte)
             }
         }
+        append(copying: text.extracting(start..<text.count))
         append(UInt8(ascii: "\""))
     }
 
     public mutating func appendJSONString(_ text: String) {
-        appendJSONString(Array(text.utf8).span)
+        let isDone: Void? = unsafe text.utf8.withContiguousStorageIfAvailable { bytes in
+            unsafe appendJSONString(Span(_unsafeElements: bytes))
+        }
+        if isDone == nil { appendJSONString(Array(text.utf8).span) }
     }
 
     public mutating func append(littleEndian value: UInt64, bytes: Int) {

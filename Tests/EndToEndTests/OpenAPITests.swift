@@ -73,6 +73,81 @@ import Testing
         }
     }
 
+    /// What an admin sees of the tenant whose things nobody else may see or change.
+    private func standing(_ server: Costgauge) throws -> [String] {
+        try ["/v1/costs?tenant=zorgon&since=1d", "/v1/budgets?tenant=zorgon", "/v1/scopes"].map {
+            path in
+            let answer = try server.client().request(
+                "GET", path, headers: ["Authorization": "Bearer root-token"])
+            #expect(answer.status == 200)
+            return answer.text.replacing(/"(since|until)":"[^"]*"/, with: "")
+        }
+    }
+
+    @Test func `P15 a tenant's token sees and changes nothing of another through any path`() throws
+    {
+        let file = try place.file(
+            "tokens.yaml",
+            """
+            auth:
+              tokens:
+                - {name: root, token: root-token, role: admin}
+                - {name: acme, token: acme-token, role: admin, tenant: acme}
+            budgets:
+              - {name: per-tenant, each: [tenant], limit_usd: 10, enforce: {}}
+              - {name: everything, limit_usd: 50, enforce: {}}
+            alerts: {receivers: [{name: zorgon-console, type: log}]}
+
+            """)
+        let server = try Costgauge(
+            storage: place.path + "/t", arguments: ["--config.file=\(file)"])
+        func send(
+            _ method: String, _ path: String, _ body: String? = nil, token: String
+        ) throws -> TestHTTPClient.Answer {
+            try server.client().request(
+                method, path,
+                headers: ["Authorization": "Bearer \(token)", "Content-Type": "application/json"],
+                body: body.map { Array($0.utf8) })
+        }
+        for (path, body) in [
+            ("/v1/events", #"{"tenant":"zorgon","user":"zorgon-user","cost_usd":"7.654"}"#),
+            ("/v1/events", #"{"tenant":"acme","cost_usd":1}"#),
+            ("/v1/reservations", #"{"tenant":"zorgon","id":"zorgon-rsv","cost_usd":1}"#),
+            ("/v1/scopes/user/zorgon-user/pause", #"{"reason":"zorgon-reason"}"#),
+        ] {
+            #expect(try send("POST", path, body, token: "root-token").status == 200, "\(path)")
+        }
+        let before = try standing(server)
+        #expect(before.joined().contains("7.654") && before.joined().contains("zorgon-reason"))
+        let values = [
+            "id": "zorgon-rsv", "dimension": "tenant", "value": "zorgon", "name": "zorgon-console",
+            "path": "x", "file": "app.js",
+        ]
+        var asked = 0
+        for (path, methods) in try documented(server) {
+            let full = path.replacing(/{([a-z]+)}/) { values[String($0.1)] ?? "zorgon" }
+            for method in methods {
+                for query in ["", "?tenant=zorgon", "?group_by=tenant", "?budget=everything"] {
+                    let body = method == "GET" ? nil : #"{"tenant":"zorgon","cost_usd":1}"#
+                    let answer = try send(method, full + query, body, token: "acme-token")
+                    // What was asked may be named in a refusal; what is there may not be shown.
+                    let isRefused = [400, 403, 404, 405, 415].contains(answer.status)
+                    #expect(answer.status < 500, "\(method) \(full)\(query)")
+                    for secret in ["7.654", "zorgon-user", "zorgon-reason"]
+                        + (isRefused ? [] : ["zorgon"])
+                    {
+                        #expect(
+                            !answer.text.contains(secret),
+                            "\(method) \(full)\(query): \(answer.text)")
+                    }
+                    asked += 1
+                }
+            }
+        }
+        #expect(asked > 150)
+        #expect(try standing(server) == before)
+    }
+
     /// Runs schemathesis with a document against the server; answers its exit code and its report.
     private func compare(
         _ server: Costgauge, with document: String, _ arguments: [String]
@@ -84,14 +159,16 @@ import Testing
             "response_schema_conformance",
         ]
         let configuration = try place.file("schemathesis.toml", "")
-        let run = try ChildProcess.run(
+        // It keeps what it finds beside where it runs.
+        let run = try ChildProcess(
             python,
             [
                 tool, "--config-file", configuration, "run", document, "--checks",
                 checks.joined(separator: ","), "--seed", "8", "--no-color",
                 "--url", "http://127.0.0.1:\(server.port)", "--generation-database", "none",
-            ] + arguments)
-        return (run.status, run.output + run.errors)
+            ] + arguments, currentDirectory: place.path)
+        let status = run.wait()
+        return (status, run.standardOutput + run.standardError)
     }
 
     /// Requests that follow the document and requests that do not, made up from a seed: no 5xx, and
