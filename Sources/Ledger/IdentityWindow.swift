@@ -1,3 +1,5 @@
+internal import Usage
+
 /// The ids of recent events: an event whose (tenant, id) is in here has been counted.
 ///
 /// A ring holds the 128-bit hashes in the order of arrival, an open-addressing table finds them:
@@ -16,6 +18,7 @@ struct IdentityWindow {
     private let ageNanosMax: Int64
     private var ring: [UInt128] = Array(repeating: 0, count: 1024)
     private var slots: [UInt64] = Array(repeating: IdentityWindow.free, count: 2048)
+    private var warmth: UInt64 = 0
     /// Numbers of the oldest id and of the next one.
     private var head: UInt64 = 0
     private var tail: UInt64 = 0
@@ -49,6 +52,19 @@ struct IdentityWindow {
     /// How long an id is remembered now: the configured age, or less when ids were crowded out.
     func windowNanos(now: Int64) -> Int64 {
         crowdedOutAt == 0 ? ageNanosMax : min(ageNanosMax, max(0, now - crowdedOutAt))
+    }
+
+    /// Touches the slots of many hashes: these reads wait for memory side by side, those of
+    /// `insert` would wait one after the other.
+    @inline(__always)
+    mutating func warm(_ events: ArraySlice<CostEvent>) {
+        var touched: UInt64 = 0
+        for event in events {
+            let tag = UInt64(truncatingIfNeeded: event.identity) & 0xffff_ffff
+            touched &+= slots[Int(tag) & (slots.count &- 1)]
+        }
+        // Kept, so that the reads are not left out.
+        warmth = touched
     }
 
     func contains(_ hash: UInt128) -> Bool {

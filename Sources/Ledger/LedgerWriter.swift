@@ -200,10 +200,18 @@ final class LedgerWriter: @unchecked Sendable {
 
     func markDuplicates(_ batch: EventBatch, _ range: Range<Int>) -> Int {
         var inserted = 0
+        identities.warm(batch.rows.events[range])
         for index in range {
             let event = batch.rows.events[index]
             guard !event.id.isEmpty || event.call != 0 else { continue }
-            if identities.repeats(event) {
+            // Mostly an id and no call: then one look-up tells and inserts.
+            if event.call == 0 {
+                if identities.insert(event.identity) {
+                    inserted += 1
+                } else {
+                    batch.rows.events[index].flags.insert(.duplicate)
+                }
+            } else if identities.repeats(event) {
                 batch.rows.events[index].flags.insert(.duplicate)
             } else {
                 inserted += identities.insert(event)
