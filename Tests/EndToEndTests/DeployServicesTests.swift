@@ -82,20 +82,87 @@ struct DeployServicesTests {
                 atPath: Costgauge.repository + "/dashboards/" + String(home)))
     }
 
-    @Test func `nginx stands before costgauge and lets in who has a token`() throws {
-        let place = TemporaryDirectory()
-        let server = try Costgauge(storage: place.path + "/data")
-        let port = Peers.freePort()
-        let certificate = place.path + "/tls.crt"
-        let key = place.path + "/tls.key"
+    private func certificate(in place: TemporaryDirectory) throws -> (path: String, key: String) {
+        let (certificate, key) = (place.path + "/tls.crt", place.path + "/tls.key")
         let made = try ChildProcess.run(
             "/usr/bin/openssl",
             [
                 "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                "-nodes", "-subj", "/CN=localhost", "-days", "2", "-keyout", key, "-out",
-                certificate,
+                "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                "-days", "2", "-keyout", key, "-out", certificate,
             ])
         #expect(made.status == 0, "\(made.errors)")
+        return (certificate, key)
+    }
+
+    /// What the pod of the StatefulSet would find, with paths and ports of this machine.
+    @Test func `the StatefulSet's files serve TLS and let in who has a token`() throws {
+        let place = TemporaryDirectory()
+        let script = """
+            import sys, yaml
+            objects = {d["kind"]: d for d in yaml.safe_load_all(open(sys.argv[1]))}
+            pod = objects["StatefulSet"]["spec"]["template"]["spec"]
+            for name, text in objects["ConfigMap"]["data"].items():
+                open(sys.argv[2] + "/" + name, "w").write(text)
+            print(*pod["containers"][0]["args"])
+            """
+        let arguments = try DeployTests.python(
+            script, [DeployTests.folder + "kubernetes/statefulset.yaml", place.path])
+        let (certificate, key) = try certificate(in: place)
+        let ports = [Peers.freePort(), Peers.freePort()]
+        let tokens = Dictionary(
+            uniqueKeysWithValues: ["app", "people", "admin"].map {
+                ($0, "\($0)-\(String(repeating: "0123456789abcdef", count: 4))")
+            })
+        for name in ["costgauge.yaml", "web.yaml"] {
+            var text = try String(contentsOfFile: place.path + "/" + name, encoding: .utf8)
+            for (token, value) in tokens {
+                let file = try place.file("token-\(token)", value)
+                text = text.replacing("/etc/costgauge-tokens/\(token)", with: file)
+            }
+            text = text.replacing("/etc/costgauge-tls/tls.crt", with: certificate)
+                .replacing("/etc/costgauge-tls/tls.key", with: key)
+                .replacing("0.0.0.0:10838", with: "127.0.0.1:\(ports[0])")
+                .replacing("0.0.0.0:10839", with: "127.0.0.1:\(ports[1])")
+            _ = try place.file(name, text)
+        }
+        let child = try ChildProcess(
+            Costgauge.executable,
+            arguments.replacing("/etc/costgauge", with: place.path)
+                .split(whereSeparator: \.isWhitespace).map(String.init)
+                + ["--storage.path=\(place.path)/data"])
+        defer {
+            child.signal(SIGKILL)
+            child.wait()
+        }
+        #expect(eventually { child.standardError.contains("listening") })
+        func ask(_ path: String, _ port: UInt16, _ token: String?, _ more: [String] = []) throws
+            -> String
+        {
+            try ChildProcess.run(
+                "/usr/bin/curl",
+                ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", certificate]
+                    + (token.map { ["-H", "Authorization: Bearer \(tokens[$0] ?? "")"] } ?? [])
+                    + more + ["https://localhost:\(port)\(path)"]
+            ).output
+        }
+        let event = ["-H", "Content-Type: application/json", "-d", #"{"tenant":"a","cost_usd":1}"#]
+        #expect(try ask("/v1/events", ports[0], nil, event) == "401", "\(child.standardError)")
+        #expect(try ask("/v1/events", ports[0], "people", event) == "403")
+        #expect(try ask("/v1/events", ports[0], "app", event) == "200")
+        #expect(try ask("/v1/costs", ports[0], "people") == "200")
+        #expect(try ask("/-/reload", ports[0], "admin", ["-X", "POST"]) == "200")
+        // Kubernetes' probes and Prometheus.
+        #expect(try ask("/-/ready", ports[1], nil) == "200")
+        #expect(try ask("/metrics", ports[1], nil) == "200")
+        #expect(try ask("/v1/costs", ports[1], "admin") == "404")
+    }
+
+    @Test func `nginx stands before costgauge and lets in who has a token`() throws {
+        let place = TemporaryDirectory()
+        let server = try Costgauge(storage: place.path + "/data")
+        let port = Peers.freePort()
+        let (certificate, key) = try certificate(in: place)
         let token = String(repeating: "a1b2c3d4", count: 8)
         let tokens = try place.file("tokens", "\"Bearer \(token)\" app;\n")
         var door = try DeployTests.text("nginx/door.conf")
