@@ -51,6 +51,28 @@ struct DeployTests {
         #expect(try String(contentsOfFile: file, encoding: .utf8).contains("budgets:"))
     }
 
+    @Test func `LiteLLM makes its callback of the settings, here and in the README`() throws {
+        let script = """
+            import asyncio, re, sys, yaml, litellm
+            from litellm.litellm_core_utils.logging_callback_manager import LoggingCallbackManager
+            readme = open(sys.argv[2]).read()
+            blocks = re.findall(r"```yaml\\n(.*?)```", readme, re.S)
+            snippet = next(text for text in blocks if "callback_settings" in text)
+            async def main():
+                for text in (open(sys.argv[1]).read(), snippet):
+                    settings = yaml.safe_load(text)
+                    litellm.callback_settings = settings["callback_settings"]
+                    for name in settings["litellm_settings"]["callbacks"]:
+                        logger = LoggingCallbackManager.add_custom_callback_generic_api_str(name)
+                        print(type(logger).__name__, logger.endpoint)
+            asyncio.run(main())
+            """
+        let output = try Self.python(
+            script, [Self.folder + "litellm/config.yaml", Costgauge.repository + "/README.md"])
+        let line = "GenericAPILogger http://127.0.0.1:10838/v1/litellm\n"
+        #expect(output == line + line)
+    }
+
     @Test func `Kubernetes' own schemas accept the manifests, strictly`() throws {
         let script = """
             import sys, yaml, kubernetes_validate
