@@ -89,9 +89,7 @@ public final class API: HTTPHandler {
     }
 
     public func handle(_ exchange: HTTPExchange) {
-        guard let index = exchange.route else { return }
-        let route = table.routes[index]
-        let values = route.match(exchange.path) ?? []
+        guard let (route, values) = routed(exchange) else { return }
         let value = values.first ?? ""
         switch route.action {
         case .page: finish(exchange, PageFiles.response("index.html"))
@@ -178,6 +176,13 @@ public final class API: HTTPHandler {
         case .prices: try prices.prices(query)
         default: preconditionFailure("BUG: \(action) is not read by the control thread alone")
         }
+    }
+
+    /// The route that `admit` has found, and the parts of the path that stand in its braces.
+    private func routed(_ exchange: HTTPExchange) -> (route: APIRoute, values: [String])? {
+        guard let index = exchange.route else { return nil }
+        let route = table.routes[index]
+        return (route, route.match(exchange.path) ?? [])
     }
 
     private func route(_ exchange: HTTPExchange) throws(APIError) -> APIRoute {

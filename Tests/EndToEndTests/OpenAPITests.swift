@@ -186,7 +186,7 @@ import Testing
         let document = try place.file("openapi.json", text)
         let run = try compare(
             server, with: document,
-            ["--max-examples", "3", "--workers", "4", "--phases", "examples,coverage,fuzzing"])
+            ["--max-examples", "3", "--workers", "1", "--phases", "examples,coverage,fuzzing"])
         #expect(run.status == 0, "\(run.output.suffix(20_000))")
         #expect(try server.client().request("GET", "/-/ready").status == 200)
         // A document that says something else is found out.
