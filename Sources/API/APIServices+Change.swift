@@ -1,4 +1,5 @@
 public import Alerts
+public import Budgets
 public import Governance
 internal import HTTPServer
 internal import JSON
@@ -11,13 +12,16 @@ internal import Wire
 public struct GovernanceServices: Sendable {
     let log: GovernanceLog
     let silences: Silences
+    let budgets: BudgetCatalogue
     let random: @Sendable () -> UInt64
 
     public init(
-        log: GovernanceLog, silences: Silences, random: @escaping @Sendable () -> UInt64
+        log: GovernanceLog, silences: Silences, budgets: BudgetCatalogue,
+        random: @escaping @Sendable () -> UInt64
     ) {
         self.log = log
         self.silences = silences
+        self.budgets = budgets
         self.random = random
     }
 }
@@ -115,6 +119,9 @@ extension HTTPResponse {
 }
 
 extension APIError {
+    static let methodNotAllowed = APIError(
+        status: 405, code: "method_not_allowed", message: "this path does not answer that")
+
     static func field(_ name: String, _ message: String) -> APIError {
         APIError(
             status: 400, code: "bad_field", message: "\(name) \(message)",

@@ -4,6 +4,7 @@ internal import HTTPServer
 /// What a path of the administration does.
 enum GovernanceAction: Equatable, Sendable {
     case silences, silence, features, feature, audit
+    case budget, budgetReset, scopeLimit, scopeReset
 
     static func routes(read: [HTTPMethod]) -> [APIRoute] {
         [
@@ -14,6 +15,18 @@ enum GovernanceAction: Equatable, Sendable {
             APIRoute(
                 path: "/v1/features/{tag}", methods: read + [.put, .delete],
                 action: .governance(.feature)),
+            APIRoute(
+                path: "/v1/budgets/{name}", methods: read + [.put, .delete],
+                action: .governance(.budget)),
+            APIRoute(
+                path: "/v1/budgets/{name}/reset", methods: [.post],
+                action: .governance(.budgetReset)),
+            APIRoute(
+                path: "/v1/budgets/{name}/scopes/{scope}", methods: [.put, .delete],
+                action: .governance(.scopeLimit)),
+            APIRoute(
+                path: "/v1/budgets/{name}/scopes/{scope}/reset", methods: [.post],
+                action: .governance(.scopeReset)),
             APIRoute(path: "/v1/audit", methods: read, action: .governance(.audit)),
         ]
     }
@@ -22,7 +35,8 @@ enum GovernanceAction: Equatable, Sendable {
         switch self {
         case .silences, .silence: isReading ? .viewer : .editor
         case .features, .feature: .editor
-        case .audit: .admin
+        case .budget: isReading ? .viewer : .admin
+        case .audit, .budgetReset, .scopeLimit, .scopeReset: .admin
         }
     }
 }
@@ -32,11 +46,13 @@ struct GovernanceHandler: Sendable {
     private let silences: SilencesHandler
     private let features: FeaturesHandler
     private let audit: AuditHandler
+    private let budgets: BudgetsHandler
 
     init(services: APIServices) {
         silences = SilencesHandler(services: services)
         features = FeaturesHandler(services: services)
         audit = AuditHandler(services: services)
+        budgets = BudgetsHandler(services: services)
     }
 
     /// What a reader is answered.
@@ -50,6 +66,8 @@ struct GovernanceHandler: Sendable {
         case .features: return try features.features(query)
         case .feature: return try features.feature(value)
         case .audit: return try audit.events(query)
+        case .budget: return try budgets.budget(value)
+        case .budgetReset, .scopeLimit, .scopeReset: throw .methodNotAllowed
         }
     }
 
@@ -65,7 +83,15 @@ struct GovernanceHandler: Sendable {
         case (.features, _): features.create(exchange, respond: respond)
         case (.feature, .put): features.put(exchange, value, respond: respond)
         case (.feature, _): features.delete(exchange, value, respond: respond)
-        case (.audit, _): break
+        case (.budget, .put): budgets.put(exchange, value, respond: respond)
+        case (.budget, _): budgets.delete(exchange, value, respond: respond)
+        case (.budgetReset, _):
+            budgets.reset(exchange, value, isWhole: true, respond: respond)
+        case (.scopeLimit, .put): budgets.setLimit(exchange, value, respond: respond)
+        case (.scopeLimit, _): budgets.deleteLimit(exchange, value, respond: respond)
+        case (.scopeReset, _):
+            budgets.reset(exchange, value, isWhole: false, respond: respond)
+        case (.audit, _): respond(APIError.methodNotAllowed.response)
         }
     }
 }

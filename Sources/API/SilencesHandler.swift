@@ -108,7 +108,7 @@ struct SilencesHandler: Sendable {
     private static func match(_ json: JSONValue?) throws(APIError) -> [AlertRouter.Match] {
         guard let json, let match = AlertRouter.Match.list(json), !match.isEmpty,
             match.count <= Silence.matchesMax,
-            match.allSatisfy({ $0.texts.allSatisfy { $0.utf8.count <= Limits.textBytes } })
+            match.allSatisfy({ $0.pattern.texts.allSatisfy { $0.utf8.count <= Limits.textBytes } })
         else {
             throw .field(
                 "match",

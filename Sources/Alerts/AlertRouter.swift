@@ -49,13 +49,10 @@ public struct AlertRouter: Equatable, Sendable {
     public struct Match: Equatable, Sendable {
         public let field: String
         public let pattern: Pattern
-        /// As it was written.
-        public let texts: [String]
 
-        public init(field: String, pattern: Pattern, texts: [String] = []) {
+        public init(field: String, pattern: Pattern) {
             self.field = field
             self.pattern = pattern
-            self.texts = texts.isEmpty ? [pattern.description] : texts
         }
     }
 

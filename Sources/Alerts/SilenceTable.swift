@@ -61,7 +61,7 @@ extension AlertRouter.Match {
             let texts = value.array?.map(\.string) ?? [value.string]
             let found = texts.compactMap { $0 }
             guard !found.isEmpty, found.count == texts.count else { return nil }
-            list.append(AlertRouter.Match(field: field, pattern: Pattern(found), texts: found))
+            list.append(AlertRouter.Match(field: field, pattern: Pattern(found)))
         }
         return list
     }
@@ -75,11 +75,11 @@ extension Silence {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             bytes.appendJSONString(match.field)
             bytes.append(UInt8(ascii: ":"))
-            if match.texts.count == 1 {
-                bytes.appendJSONString(match.texts[0])
+            if match.pattern.texts.count == 1 {
+                bytes.appendJSONString(match.pattern.texts[0])
                 continue
             }
-            for (place, text) in match.texts.enumerated() {
+            for (place, text) in match.pattern.texts.enumerated() {
                 bytes.append(UInt8(ascii: place == 0 ? "[" : ","))
                 bytes.appendJSONString(text)
             }

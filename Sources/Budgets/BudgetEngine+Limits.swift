@@ -28,6 +28,14 @@ extension BudgetEngine {
     /// Of one budget; more are refused.
     public static let limitsMax = 10_000
 
+    /// Those that were set, in the order of their scopes.
+    public func limits(of budget: String) -> [(scope: String, limit: ScopeLimit)] {
+        let limits = book.withLock { book in
+            book.tables.first { $0.definition.name == budget }?.limits ?? [:]
+        }
+        return limits.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
     /// - Parameter limit: nil takes it back.
     public func setLimit(
         _ limit: ScopeLimit?, budget: String, scope: String, in database: borrowing Database,
@@ -75,13 +83,15 @@ extension BudgetEngine {
             text = ScopeText.canonical(scope, each: table.definition.each)
             if text == nil { return .badScope(each: table.definition.each) }
         }
+        // A tick may not have noticed a new period yet.
+        let present = table.definition.period.period(containing: now / 1_000_000_000)
         var total = NanoUSD.zero
         var isFound = false
         for (number, known) in table.scopes.enumerated()
         where text.map({ $0 == known.text }) ?? true {
             var copy = known
             copy.settle(now: now / 1_000_000_000, table.definition)
-            guard let place = copy.index(of: table.current) else { continue }
+            guard let place = copy.index(of: present) else { continue }
             isFound = true
             total += copy.periods[place].spent
             copy.rolling.forgive()
@@ -158,7 +168,6 @@ extension BudgetEngine {
         let carried = NanoUSD(nanos: min(max(0, left.nanos), most))
         let place = scope.open(table.current, thresholdCount: table.definition.thresholds.count)
         scope.periods[place].carried = carried
-        guard carried > .zero else { return }
         try LimitTables.writeCarried(
             carried, table.current, scope.text, table.identity, into: database)
     }

@@ -10,6 +10,8 @@ extension BudgetEngine {
     public func recover(
         from database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
+        try catalogue.load(from: database)
+        adopt(catalogue.definitions, now: now)
         let count = book.withLock { $0.tables.count }
         for index in 0..<count {
             var table = book.withLock { $0.tables[index] }
@@ -35,6 +37,16 @@ extension BudgetEngine {
         match(rows, now: 0)
         book.withLock { apply(to: &$0) }
         staging.clear()
+    }
+
+    /// Before anything is counted.
+    private func adopt(_ definitions: [BudgetDefinition], now: Int64) {
+        guard definitions != self.definitions else { return }
+        let tables = definitions.map { BudgetTable($0, names: names, now: now) }
+        matchers = tables.map { BudgetMatcher($0.definition, names: $0.names) }
+        let others = tables.map { BudgetMatcher($0.definition, names: $0.names) }
+        admission.withLock { $0 = AdmissionState(matchers: others) }
+        book.withLock { $0.tables = tables }
     }
 
     /// The last checkpoint counted this budget: its stored spend has no gap.
@@ -125,8 +137,19 @@ extension BudgetEngine {
         _ table: inout BudgetTable, from database: borrowing Database
     ) throws(SQLiteError) {
         guard table.definition.rolloverCap != nil else { return }
-        let rows = try LimitTables.carried(of: table.identity, period: table.current, in: database)
-        for (text, amount) in rows {
+        // The one before passes on what it had taken over itself.
+        let last = table.definition.period.period(before: table.current)
+        for (text, amount) in try LimitTables.carried(
+            of: table.identity, period: last, in: database)
+        {
+            guard let number = table.number(of: text),
+                let place = table.scopes[number].index(of: last)
+            else { continue }
+            table.scopes[number].periods[place].carried = amount
+        }
+        for (text, amount) in try LimitTables.carried(
+            of: table.identity, period: table.current, in: database)
+        {
             guard let number = scope(text, &table) else { continue }
             let place = table.scopes[number].open(
                 table.current, thresholdCount: table.definition.thresholds.count)
@@ -232,6 +255,12 @@ extension BudgetEngine {
                     events += try evaluate(
                         &table.scopes[number], table.current, table, .limitRaised, &tables,
                         now: now)
+                }
+                // A crash before the next checkpoint finds it kept.
+                for number in table.scopes.indices {
+                    for entry in table.scopes[number].periods {
+                        try tables.writeSpend(table, number, entry)
+                    }
                 }
             }
             try tables.writeSeen(table, now: now)

@@ -32,6 +32,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     let admission: Mutex<AdmissionState>
     let names: Names
     let log: Logger
+    public let catalogue: BudgetCatalogue
     private let report: BudgetReport
     private let reconcile: BudgetReconcile
     /// Definitions may have changed since the states were written: all of them are looked at.
@@ -63,8 +64,10 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     /// As long as a repeated event may be recognised at most.
     private static let reservationsKeptNanos: Int64 = 31 * 86_400 * 1_000_000_000
 
+    /// - Parameter catalogue: nil: the definitions are all that there are.
     public init(
-        definitions: [BudgetDefinition], names: Names, now: Int64, log: Logger,
+        definitions: [BudgetDefinition], catalogue: BudgetCatalogue? = nil, names: Names,
+        now: Int64, log: Logger,
         reconcile: @escaping BudgetReconcile = { _, _, _, _ in },
         tellPause: @escaping PauseReport = { _, _, _, _ in },
         report: @escaping BudgetReport
@@ -77,6 +80,9 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
                 matchers: tables.map { BudgetMatcher($0.definition, names: $0.names) }))
         self.names = names
         self.log = log
+        self.catalogue =
+            catalogue
+            ?? BudgetCatalogue(configured: definitions) { _ in .faults(["nothing is stored"]) }
         self.reconcile = reconcile
         self.tellPause = tellPause
         self.report = report

@@ -44,7 +44,7 @@ extension Configuration {
         return (listed ?? []) + ofEnvironment
     }
 
-    private static func readBudget(_ map: inout ConfigurationMap) -> BudgetDefinition? {
+    static func readBudget(_ map: inout ConfigurationMap) -> BudgetDefinition? {
         let name = map.name("name")
         let limit = map.amount("limit_usd")
         if limit == nil, !map.reader.isListingKeys, !map.has("limit_usd") {

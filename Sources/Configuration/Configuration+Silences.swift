@@ -43,8 +43,7 @@ extension ConfigurationMap {
                 return nil
             }
             Configuration.checkMatch(entry, receivers, self)
-            return AlertRouter.Match(
-                field: entry.name, pattern: Pattern(entry.values), texts: entry.values)
+            return AlertRouter.Match(field: entry.name, pattern: Pattern(entry.values))
         }
     }
 

@@ -27,7 +27,8 @@ public final class Loader: Sendable {
         let names = Names(hash: hash)
         let metrics = SelfMetrics(rejectReasons: RejectReason.allCases.map(\.rawValue))
         let recorder = Sidecar.recorder(configuration, random, Relay())
-        let budgets = Sidecar.budgets(configuration, names, time, recorder, log)
+        let governance = Sidecar.governance(configuration, log)
+        let budgets = Sidecar.budgets(configuration, names, time, recorder, governance, log)
         let anomalies = Sidecar.anomalies(configuration, names, time, recorder, Question())
         let prices = try Prices(
             settings: configuration.pricing, names: names, time: time, log: log)
@@ -35,7 +36,7 @@ public final class Loader: Sendable {
         (directory, ledger) = try Sidecar.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: Sidecar.participants(
-                names, budgets, anomalies, recorder, TailPositions()))
+                names, budgets, anomalies, recorder, TailPositions()) + [governance])
         try prices.restore(from: directory.databasePath)
         intake = EventIntake(
             settings: configuration.intake, names: names,

@@ -50,13 +50,18 @@ extension Sidecar {
 
     /// Puts new budgets into force through the writer. Answers nil, or why they are not.
     private func redefine(_ definitions: [BudgetDefinition]) -> String? {
-        let budgets = budgets
-        guard budgets.definitions != definitions else { return nil }
+        let (budgets, catalogue) = (budgets, budgets.catalogue)
+        guard budgets.definitions != catalogue.definitions(with: definitions) else {
+            catalogue.configure(definitions)
+            return nil
+        }
         let now = ledger.now
         let isDone = waitForAnswer { tell in
             ledger.write(afterCheckpoint: true) { database throws(SQLiteError) in
-                try budgets.redefine(definitions, in: database, now: now)
+                try budgets.redefine(
+                    catalogue.definitions(with: definitions), in: database, now: now)
             } completion: { isDurable in
+                if isDurable { catalogue.configure(definitions) }
                 budgets.redefined(isDurable: isDurable)
                 tell(isDurable)
             }

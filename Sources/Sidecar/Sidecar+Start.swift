@@ -5,6 +5,7 @@ internal import Budgets
 internal import Configuration
 internal import Delivery
 internal import Exposition
+internal import Governance
 internal import HTTPClient
 internal import HTTPServer
 internal import Intake
@@ -152,10 +153,11 @@ extension Sidecar {
 
     static func budgets(
         _ configuration: Configuration, _ names: Names, _ time: any TimeSource,
-        _ recorder: AlertRecorder, _ log: Logger
+        _ recorder: AlertRecorder, _ governance: GovernanceLog, _ log: Logger
     ) -> BudgetEngine {
         BudgetEngine(
-            definitions: configuration.budgets, names: names, now: time.unixNanos, log: log,
+            definitions: configuration.budgets, catalogue: catalogue(configuration, log),
+            names: names, now: time.unixNanos, log: log,
             reconcile: { open, budgets, database, now throws(SQLiteError) in
                 try recorder.reconcile(open, budgets: budgets, in: database, now: now)
             },
@@ -168,6 +170,7 @@ extension Sidecar {
             }
         ) { events, database, now throws(SQLiteError) in
             try recorder.record(events, in: database, now: now)
+            try record(events, governance, in: database, now: now)
         }
     }
 

@@ -82,10 +82,10 @@ public final class Sidecar: Sendable {
         let names = Names(hash: hash)
         let hasDeliveries = Relay()
         let recorder = Self.recorder(configuration, random, hasDeliveries)
-        budgets = Self.budgets(configuration, names, time, recorder, log)
+        let governance = Self.governance(configuration, log)
+        budgets = Self.budgets(configuration, names, time, recorder, governance, log)
         self.recorder = recorder
         ingestWatch = Self.ingestWatch(configuration, metrics, recorder)
-        let governance = Self.governance(configuration, log)
         let hasCaughtUp = Question()
         anomalies = Self.anomalies(configuration, names, time, recorder, hasCaughtUp)
         prices = try Prices(
@@ -128,7 +128,7 @@ public final class Sidecar: Sendable {
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() },
             prices: Self.priceServices(prices, names, hash, ledger),
-            governance: .init(log: governance, silences: recorder.silences, random: random))
+            governance: Self.governance(governance, recorder, budgets, random))
         (server, metricsServer, otlpServer) = try Self.up(
             configuration, services, ledger, control, client, log)
         base.setDefault("\(configuration.web.scheme)://\(server.address)")

@@ -16,7 +16,10 @@ public struct Pattern: Equatable, Sendable, CustomStringConvertible {
 
     private let alternatives: [Alternative]
     private let excluded: [Alternative]
-    public let description: String
+    /// As it was written.
+    public let texts: [String]
+
+    public var description: String { texts.joined(separator: "|") }
 
     public init(_ texts: [String]) {
         func alternative(_ text: Substring) -> Alternative {
@@ -26,7 +29,7 @@ public struct Pattern: Equatable, Sendable, CustomStringConvertible {
         }
         alternatives = texts.filter { !$0.hasPrefix("!") }.map { alternative($0[...]) }
         excluded = texts.filter { $0.hasPrefix("!") }.map { alternative($0.dropFirst()) }
-        description = texts.joined(separator: "|")
+        self.texts = texts
     }
 
     public func matches(_ value: String) -> Bool {

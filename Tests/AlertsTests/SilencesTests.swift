@@ -86,7 +86,7 @@ private func silence(
     Silence(
         id: id,
         match: match.sorted { $0.key < $1.key }.map {
-            .init(field: $0.key, pattern: Pattern($0.value), texts: $0.value)
+            .init(field: $0.key, pattern: Pattern($0.value))
         }, author: "me", reason: "why", startsAt: span.lowerBound * second,
         endsAt: span.upperBound * second)
 }

@@ -9,75 +9,28 @@ import Wire
 
 @testable import Budgets
 
-/// What admission should be, in the simplest words: sums over lists.
-private struct AdmissionModel {
-    enum State { case live, settled, ended }
-
-    struct Entry {
-        let tenant: String
-        let amount: Int64
-        let expiresAt: Int64
-        var state = State.live
-        /// An ordinary event has named it after its end.
-        var isUsed = false
-    }
-
-    static let day: Int64 = 86_400 * 1_000_000_000
-    var limit: Int64
-    var entries: [String: Entry] = [:]
-    var spends: [(tenant: String, day: Int64, amount: Int64)] = []
-
-    func spent(_ tenant: String, now: Int64) -> Int64 {
-        spends.filter { $0.tenant == tenant && $0.day == now / Self.day }
-            .reduce(0) { $0 + $1.amount }
-    }
-
-    func isLive(_ entry: Entry, now: Int64) -> Bool {
-        entry.state == .live && entry.expiresAt > now
-    }
-
-    func reserved(_ tenant: String, now: Int64) -> Int64 {
-        entries.values.filter { $0.tenant == tenant && isLive($0, now: now) }
-            .reduce(0) { $0 + $1.amount }
-    }
-
-    func allows(_ tenant: String, _ amount: Int64, now: Int64) -> Bool {
-        let used = spent(tenant, now: now) + reserved(tenant, now: now)
-        return used + amount <= limit && used < limit
-    }
-
-    /// True when the event counts.
-    mutating func event(_ tenant: String, _ amount: Int64, naming id: String?, now: Int64) -> Bool {
-        if let id, let entry = entries[id], entry.tenant == tenant {
-            if entry.state == .settled { return false }
-            if isLive(entry, now: now) {
-                entries[id]?.state = .settled
-            } else {
-                entries[id]?.isUsed = true
-            }
-        }
-        spends.append((tenant, now / Self.day, amount))
-        return true
-    }
-}
-
 /// The engine on a store in memory beside the model; one seed, one life.
 private final class AdmissionRun {
     static let tenants = ["a", "b", "c"]
     let harness: BudgetHarness
-    var model = AdmissionModel(limit: 50)
+    var model = AdmissionModel()
     var random: SeededRandom
     var ids: [String] = []
 
     init(seed: UInt64) throws {
         random = SeededRandom(seed: seed)
-        harness = try BudgetHarness([Self.budget(50)])
+        harness = try BudgetHarness(Self.budgets(model))
     }
 
-    static func budget(_ limit: Int64) -> BudgetDefinition {
-        var budget = BudgetHarness.budget(limit, kind: .day)
-        budget.enforcement = Enforcement()
-        return budget
+    /// By day with what was left of the day before, and always the last hour.
+    static func budgets(_ model: AdmissionModel) -> [BudgetDefinition] {
+        var daily = BudgetHarness.budget(model.daily, kind: .day, name: "daily")
+        daily.rolloverCap = AdmissionModel.cap
+        var rolling = BudgetHarness.budget(model.rolling, name: "rolling")
+        rolling.period.rollingSeconds = AdmissionModel.window
+        daily.enforcement = Enforcement()
+        rolling.enforcement = Enforcement()
+        return [daily, rolling]
     }
 
     private func nanos(_ dollars: Int64) -> Int64 { dollars * 1_000_000_000 }
@@ -97,14 +50,21 @@ private final class AdmissionRun {
     func step() throws {
         switch random.below(100) {
         case 0..<40: try reserve()
-        case 40..<70: try event()
-        case 70..<80: try release()
-        case 80..<92: harness.advance(seconds: Int64(random.below(200)))
-        case 92..<95: harness.advance(seconds: 86_400)
-        case 95..<98: try crash()
-        default: try changeLimit()
+        case 40..<68: try event()
+        case 68..<76: try release()
+        case 76..<88: harness.advance(seconds: Int64(random.below(200)))
+        case 88..<90: harness.advance(seconds: Int64(random.below(5000)))
+        case 90..<92: harness.advance(seconds: 86_400)
+        case 92..<94: try crash()
+        case 94..<96: try changeLimit()
+        case 96..<98: try changeScope()
+        default: try reset()
         }
-        if random.chance(50) { try harness.tick() }
+        if random.chance(50) {
+            // Twice: after a change of definitions the first one looks, the second passes time.
+            try harness.tick()
+            model.decideCarry(now: harness.now)
+        }
     }
 
     private func reserve() throws {
@@ -191,28 +151,74 @@ private final class AdmissionRun {
 
     private func crash() throws {
         try harness.checkpoint()
-        try harness.restart([Self.budget(model.limit)])
+        try harness.restart(Self.budgets(model))
     }
 
     private func changeLimit() throws {
-        model.limit = Int64(20 + random.below(60))
-        try harness.redefine([Self.budget(model.limit)])
+        if random.chance(50) {
+            model.daily = Int64(20 + random.below(60))
+        } else {
+            model.rolling = Int64(10 + random.below(40))
+        }
+        try harness.redefine(Self.budgets(model))
     }
+
+    /// Sets the limit of one scope, for a while or for good, or takes it back.
+    private func changeScope() throws {
+        let tenant = random.pick(Self.tenants)
+        let budget = random.pick(AdmissionModel.budgets)
+        var limit: AdmissionModel.Limit?
+        if random.chance(70) {
+            let until = random.chance(60) ? harness.seconds + Int64(1 + random.below(4000)) : nil
+            limit = .init(dollars: Int64(5 + random.below(90)), until: until)
+        }
+        let set = limit.map {
+            ScopeLimit(limit: NanoUSD(nanos: nanos($0.dollars)), until: $0.until)
+        }
+        let isLost = random.chance(10)
+        try (isLost ? harness.losing : harness.change) { engine, database, now in
+            _ = try engine.setLimit(
+                set, budget: budget, scope: "tenant=\(tenant)", in: database, now: now)
+        }
+        if !isLost { model.limits["\(budget) \(tenant)"] = limit }
+    }
+
+    private func reset() throws {
+        let tenant = random.chance(70) ? random.pick(Self.tenants) : nil
+        let budget = random.pick(AdmissionModel.budgets)
+        let isLost = random.chance(10)
+        try (isLost ? harness.losing : harness.change) { engine, database, now in
+            _ = try engine.reset(
+                budget: budget, scope: tenant.map { "tenant=\($0)" }, in: database, now: now)
+        }
+        if !isLost { model.reset(budget, tenant, now: harness.now) }
+    }
+
+    /// As every question for admission does first.
+    func expire() { harness.engine.admission.withLock { $0.expire(now: harness.now) } }
 
     /// The engine's numbers beside the model's, tenant by tenant.
     func compare() -> String? {
-        for tenant in Self.tenants {
-            let decision = harness.engine.check(request(tenant, 0), now: harness.now)
-            let found = [
-                (decision.budget?.spent.nanos ?? 0) / 1_000_000_000,
-                (decision.budget?.reserved.nanos ?? 0) / 1_000_000_000,
-                (decision.budget?.limit.nanos ?? 0) / 1_000_000_000,
-            ]
-            let expected = [
-                model.spent(tenant, now: harness.now), model.reserved(tenant, now: harness.now),
-                model.limit,
-            ]
-            if found != expected { return "\(tenant): \(found) is not \(expected)" }
+        let (book, reserved) = harness.engine.snapshot
+        for (index, table) in book.tables.enumerated() {
+            let name = table.definition.name
+            let period = table.definition.period.period(containing: harness.seconds)
+            for tenant in Self.tenants {
+                let number = table.number(of: "tenant=\(tenant)")
+                let scope = number.map { table.scopes[$0] }
+                let held = reserved[index]
+                let expected = [
+                    model.spent(name, tenant, now: harness.now),
+                    model.reserved(tenant, now: harness.now),
+                    scope == nil ? 0 : model.limit(name, tenant, now: harness.now),
+                ]
+                let found = [
+                    scope?.nanos(in: period, table.definition.period, at: harness.seconds) ?? 0,
+                    number.map { $0 < held.count ? held[$0] : 0 } ?? 0,
+                    scope?.limit(in: period, at: harness.seconds).nanos ?? 0,
+                ].map { $0 / 1_000_000_000 }
+                if found != expected { return "\(name) \(tenant): \(found) is not \(expected)" }
+            }
         }
         return nil
     }
@@ -231,6 +237,7 @@ private final class AdmissionRun {
             let run = try AdmissionRun(seed: UInt64(seed))
             for step in 0..<Self.steps / 8 {
                 try run.step()
+                run.expire()
                 if let difference = run.compare() {
                     Issue.record("seed \(seed), step \(step): \(difference)")
                     return
@@ -243,8 +250,9 @@ private final class AdmissionRun {
     @Test func `the comparison finds a planted fault`() throws {
         let run = try AdmissionRun(seed: 1)
         for _ in 0..<50 { try run.step() }
+        run.expire()
         #expect(run.compare() == nil)
-        run.model.limit += 1
+        run.model.rolling += 1
         #expect(run.compare() != nil)
     }
 }

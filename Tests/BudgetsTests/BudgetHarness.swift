@@ -44,6 +44,9 @@ final class BudgetHarness {
         try engine.recover(from: database, now: now)
     }
 
+    /// Unix seconds.
+    var seconds: Int64 { now / Self.second }
+
     func advance(seconds: Int64) { now += seconds * Self.second }
 
     /// What has been told since the last call, in short: `crossed tenant=a 0.9 [0.5,0.75,0.9]`.

@@ -137,10 +137,11 @@ private func text(_ seconds: Int64) -> String {
         ]
         for name in zones {
             for kind in PeriodRule.Kind.allCases {
-                let rule = PeriodRule(
+                var rule = PeriodRule(
                     kind: kind, zone: try Zone(named: name),
                     weekStart: random.pick(PeriodRule.Weekday.allCases), resetHour: random.below(24)
                 )
+                rule.monthStartDay = 1 + random.below(28)
                 var period = rule.period(
                     containing: 1_290_000_000 + Int64(random.below(400_000_000)))
                 var keys: Set<String> = []
@@ -189,6 +190,26 @@ private func text(_ seconds: Int64) -> String {
         try check(
             .quarter, "2027-01-05T00:00:00Z", "2026-10-10T00:00:00Z", "2027-01-10T00:00:00Z",
             "2026-Q4", startDay: 10)
+        // Ends of months: February, leap years, a year that ends on the 27th.
+        try check(
+            .month, "2027-02-28T23:59:59Z", "2027-02-28T00:00:00Z", "2027-03-28T00:00:00Z",
+            "2027-02", startDay: 28)
+        try check(
+            .month, "2028-02-29T12:00:00Z", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z",
+            "2028-02")
+        try check(
+            .year, "2026-12-27T23:59:59Z", "2026-01-28T00:00:00Z", "2027-01-28T00:00:00Z", "2026",
+            startDay: 28)
+        try check(
+            .quarter, "2028-02-29T00:00:00Z", "2028-01-28T00:00:00Z", "2028-04-28T00:00:00Z",
+            "2028-Q1", startDay: 28)
+        // A month that begins on the day of the change of clocks, in both directions.
+        try check(
+            .month, "2027-03-28T12:00:00Z", "2027-03-27T23:00:00Z", "2027-04-27T22:00:00Z",
+            "2027-03", zone: "Europe/Berlin", startDay: 28)
+        try check(
+            .month, "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z", "2026-11-24T23:00:00Z",
+            "2026-10", zone: "Europe/Berlin", startDay: 25)
         // Berlin's year begins an hour before that of UTC; a quarter spans the change of clocks.
         try check(
             .year, "2026-12-31T23:30:00Z", "2026-12-31T23:00:00Z", "2027-12-31T23:00:00Z", "2027",
@@ -196,5 +217,52 @@ private func text(_ seconds: Int64) -> String {
         try check(
             .quarter, "2026-10-01T00:00:00Z", "2026-09-30T22:00:00Z", "2026-12-31T23:00:00Z",
             "2026-Q4", zone: "Europe/Berlin")
+    }
+}
+
+@Suite struct PeriodSpendTests {
+    @Test(
+        "P8 spend around the ends of months and changes of clocks lands in its own period",
+        arguments: [
+            // The last second of one period and the first of the next.
+            ("month", "UTC", "2026-12-01T00:00:00Z", "2026-11", "2026-12"),
+            ("month", "UTC", "2027-03-01T00:00:00Z", "2027-02", "2027-03"),
+            ("month", "UTC", "2028-03-01T00:00:00Z", "2028-02", "2028-03"),
+            ("month", "Europe/Berlin", "2027-03-31T22:00:00Z", "2027-03", "2027-04"),
+            ("month", "Europe/Berlin", "2027-10-31T23:00:00Z", "2027-10", "2027-11"),
+            ("month", "America/Sao_Paulo", "2026-12-01T03:00:00Z", "2026-11", "2026-12"),
+            ("year", "Asia/Tokyo", "2026-12-31T15:00:00Z", "2026", "2027"),
+            ("quarter", "Europe/Berlin", "2026-12-31T23:00:00Z", "2026-Q4", "2027-Q1"),
+            ("day", "Europe/Berlin", "2027-03-28T22:00:00Z", "2027-03-28", "2027-03-29"),
+            ("day", "Europe/Berlin", "2027-10-31T23:00:00Z", "2027-10-31", "2027-11-01"),
+            ("day", "Africa/Cairo", "2027-04-29T22:00:00Z", "2027-04-29", "2027-04-30"),
+            ("hour", "Europe/Berlin", "2027-10-31T01:00:00Z", "2027-10-31T00Z", "2027-10-31T01Z"),
+        ])
+    func spend(
+        _ kind: String, _ zone: String, _ moment: String, _ before: String, _ after: String
+    ) throws {
+        var budget = BudgetHarness.budget(
+            100, kind: try #require(PeriodRule.Kind(rawValue: kind)), zone: try Zone(named: zone))
+        budget.cooldownNanos = 0
+        let harness = try BudgetHarness([budget])
+        let change = seconds(moment) * BudgetHarness.second
+        harness.now = change - 1
+        try harness.tick()
+        try harness.commit([harness.event(60)])
+        #expect(harness.events() == ["crossed tenant=a \(before) 0.5 [0.5]"])
+        harness.now = change
+        // One commit with both, before any tick has noticed the new period.
+        try harness.commit([harness.event(20, at: change - 1), harness.event(55, at: change)])
+        #expect(harness.spent("tenant=a") == "80.00" || harness.spent("tenant=a") == "55.00")
+        try harness.tick()
+        #expect(harness.spent("tenant=a") == "55.00")
+        let events = harness.events()
+        // What is late by an instant is told in the period that it belongs to.
+        #expect(events.contains("crossed tenant=a \(before) 0.75 [0.75]"), "\(events)")
+        harness.advance(seconds: 3601)
+        try harness.tick()
+        #expect(
+            (events + harness.events()).contains("crossed tenant=a \(after) 0.5 [0.5]"), "\(events)"
+        )
     }
 }
