@@ -81,6 +81,7 @@ import Testing
             let filled = [
                 "{name}": "per-tenant", "{scope}": "tenant=theirs", "{dimension}": "tenant",
                 "{value}": "theirs", "{id}": "theirs", "{tag}": "theirs", "{file}": "app.js",
+                "{path}": "v1",
             ].reduce(path) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
             #expect(!filled.contains("{"), "\(path)")
             for method in ["GET", "POST", "PUT", "DELETE"] {
