@@ -56,7 +56,7 @@ public struct Message: Equatable, Sendable {
     func worded(for receiver: Receiver) -> Message {
         var message = self
         let wording = receiver.wording
-        message.runbook = wording.runbook.map { $0.render(self, escape: Template.urlPart) }
+        message.runbook = wording.runbook.map { $0.render(self, escape: PercentEncoding.encode) }
         let source = message
         if let title = wording.title {
             message.alert.title = Cut.text(title.render(source), Template.titleMax)

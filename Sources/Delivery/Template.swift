@@ -116,20 +116,4 @@ public struct Template: Equatable, Sendable {
     private static func time(_ nanos: Int64) -> String {
         RFC3339.text(unixNanos: nanos / 1_000_000_000 * 1_000_000_000)
     }
-
-    /// Percent-encoded but for what RFC 3986 section 2.3 leaves as it is.
-    static func urlPart(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte)
-                || (0x61...0x7a).contains(byte) || [0x2d, 0x2e, 0x5f, 0x7e].contains(byte)
-            if isPlain {
-                result.append(Character(Unicode.Scalar(byte)))
-            } else {
-                result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return result
-    }
 }

@@ -25,10 +25,10 @@ extension Sidecar {
     /// behind all that raise alerts.
     static func participants(
         _ names: Names, _ budgets: BudgetEngine, _ anomalies: AnomalyEngine?,
-        _ recorder: AlertRecorder, _ positions: TailPositions
+        _ recorder: AlertRecorder, _ positions: TailPositions, _ watch: IngestWatch? = nil
     ) -> [any CommitParticipant] {
         let unpriced = UnpricedAlerts(names: names, recorder: recorder)
-        let watchers: [any CommitParticipant] = anomalies.map { [$0] } ?? []
+        let watchers = [anomalies as (any CommitParticipant)?, watch].compactMap { $0 }
         return [Adjustments(), budgets, unpriced] + watchers + [recorder, positions]
     }
 
