@@ -145,6 +145,7 @@ extension Delivery {
         if let ended { text(",\"ended_at\":", time(ended)) }
         if let answer { bytes.append(",\"answer\":\(answer)") }
         if let error { text(",\"error\":", error) }
+        if round > 0 { bytes.append(",\"repeat\":\(round)") }
         bytes.append(UInt8(ascii: "}"))
     }
 }

@@ -12,13 +12,14 @@ extension AlertRecorder {
         now >= nextRepeat && router.withLock { $0.hasRepeats }
     }
 
-    /// Tells criticals again whose last notification is older than their route says. A receiver
-    /// that still waits for the last one, because it is down, gets no second.
+    /// Tells criticals again whose last notification is older than their route says, unless they
+    /// are silenced. A receiver that still waits for the last one, because it is down, gets no
+    /// second.
     func tellAgain(in database: borrowing Database, now: Int64) throws(SQLiteError) {
         nextRepeat = now + Self.repeatCheckNanos
         let alerts = try AlertTable.unattended(
             severity: .critical, limit: Self.repeatAlertsMax, in: database)
-        for alert in alerts {
+        for alert in alerts where silences.silence(of: alert, now: now) == nil {
             let repeats = router.withLock { $0.repeats(of: alert) }
             for (receiver, nanos) in repeats.sorted(by: { $0.key < $1.key }) {
                 let last = try DeliveryTable.lastFiring(of: alert.id, to: receiver, in: database)

@@ -151,6 +151,58 @@ extension String {
     }
 }
 
+/// The limits of https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
+private func faults(of event: JSONValue, bytes: Int) -> [String] {
+    var faults: [String] = []
+    func check(_ name: String, _ text: String?, _ max: Int, isNeeded: Bool = true) {
+        let count = text?.unicodeScalars.count ?? 0
+        if count > max || isNeeded && count == 0 { faults.append("\(name) has \(count)") }
+    }
+    check("routing_key", event["routing_key"]?.string, 32)
+    check("dedup_key", event["dedup_key"]?.string, 255)
+    if bytes > 512_000 { faults.append("\(bytes) bytes") }
+    switch event["event_action"]?.string {
+    case "resolve", "acknowledge": return faults
+    case "trigger": break
+    default: faults.append("event_action")
+    }
+    let payload = event["payload"]
+    check("summary", payload?["summary"]?.string, 1024)
+    check("source", payload?["source"]?.string, 255)
+    check("group", payload?["group"]?.string, 255, isNeeded: false)
+    if !["critical", "error", "warning", "info"].contains(payload?["severity"]?.string ?? "") {
+        faults.append("severity")
+    }
+    let time = Array((payload?["timestamp"]?.string ?? "").utf8)
+    if RFC3339.read(time.span) == nil { faults.append("timestamp") }
+    for link in event["links"]?.array ?? [] {
+        if link["href"]?.string?.hasPrefix("http") != true { faults.append("links") }
+    }
+    return faults
+}
+
+extension PagerDutyMessageTests {
+    @Test(arguments: ["x", "é", "🙂", "<", "&", "\u{1}", "\n", "\"", "\\"])
+    func `every event keeps to the documented limits`(_ unit: String) throws {
+        for count in [1, 254, 5000] {
+            for status in [AlertStatus.firing, .resolved, .acknowledged] {
+                let long = String(repeating: unit, count: count)
+                var message = sample(tenant: long, summary: long)
+                message.status = status
+                message.alert.budget?.name = long
+                message.top = (0..<6).map { _ in
+                    TopSpender(dimension: "user", value: long, cost: NanoUSD(nanos: 1))
+                }
+                message.runbook = "https://wiki/x"
+                let body = PagerDutyMessage.body(
+                    message, routingKey: "0123456789abcdef0123456789abcdef")
+                #expect(faults(of: try json(body), bytes: body.count) == [])
+            }
+        }
+        #expect(faults(of: .object([]), bytes: 600_000).count > 5)
+    }
+}
+
 @Suite struct WebhookMessageTests {
     private let secrets = [
         Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
