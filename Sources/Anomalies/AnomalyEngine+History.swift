@@ -33,6 +33,9 @@ struct HistoryProgress {
 
     mutating func checkpointed() { isCheckpointed = true }
 
+    /// Rows came after the last checkpoint: they are in no roll-up yet.
+    mutating func replayed() { isCheckpointed = false }
+
     func isDue(now: Int64) -> Bool {
         guard let arrivedAt else { return false }
         return isCheckpointed && now - arrivedAt >= Self.quietNanos
@@ -83,6 +86,7 @@ extension AnomalyEngine {
         var next = watch
         adopt(rebuilt, into: &next)
         try store(next, in: database, now: now, must: true)
+        try AnomalyTables.setMeta(Self.unlearnt, "0", in: database)
         history.adopt()
         pendingWatch = next
     }

@@ -33,6 +33,10 @@ extension AnomalyEngine {
             } else {
                 gap = next.frozenUntil..<seconds
             }
+            if try AnomalyTables.meta(Self.unlearnt, in: database) == "1" {
+                history.arrived(now: now - HistoryProgress.quietNanos)
+                history.checkpointed()
+            }
         } else {
             // Windows before the first start have no one to complete them.
             next.frozenUntil = max(floorDivide(seconds, 3600) * 3600, stored ?? 0)

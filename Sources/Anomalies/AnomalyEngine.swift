@@ -82,7 +82,10 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
 
     public var readings: AnomalyReadings { published.withLock { $0 } }
 
-    public func replay(_ rows: EventRows) { add(rows) }
+    public func replay(_ rows: EventRows) {
+        history.replayed()
+        add(rows)
+    }
 
     public func prepare(
         _ group: [EventBatch], in database: borrowing Database, now: Int64
@@ -206,6 +209,7 @@ extension AnomalyEngine {
                 late[start, default: WindowSums.Sums()].add(WindowSums.Sums(event))
             }
         }
+        var hasHistory = false
         for (start, sums) in late {
             var isKnown = false
             for (width, start) in Set([settings.windowSeconds, 3600, 86_400]).map({
@@ -217,9 +221,14 @@ extension AnomalyEngine {
             }
             if !isKnown, start >= now / 1_000_000_000 - HistoryProgress.spanSeconds {
                 history.arrived(now: now)
+                hasHistory = true
             }
         }
+        // A restart before it is learnt, as after `ingest` into a stopped directory, learns it.
+        if hasHistory { try AnomalyTables.setMeta(Self.unlearnt, "1", in: database) }
     }
+
+    static let unlearnt = "unlearnt_history"
 
     /// Notices that the machine slept: nothing could arrive meanwhile.
     private func noteTime(_ now: Int64) {

@@ -19,8 +19,8 @@ private final class WatchHarness {
 
     init(after: Int64 = hour) throws {
         database = try Database(path: ":memory:", mode: .readWrite)
-        try database.execute(AlertSchema.version3)
-        try database.execute(AlertSchema.delivery)
+        try database.execute(
+            AlertSchema.version3 + AlertSchema.delivery + SilenceSchema.tables)
         recorder = AlertRecorder(
             router: AlertRouter(receivers: []), retentionNanos: 0,
             random: { UInt64.random(in: 0 ... .max) }, onDeliveries: {})

@@ -26,7 +26,7 @@ import Usage
             """)
         #expect(settings.receivers.map(\.name) == ["am", "am#2", "am2"])
         #expect(settings.receivers.map(\.profile.sendsResolved) == [true, true, false])
-        #expect(settings.receivers.allSatisfy(\.profile.groupsAlerts))
+        #expect(settings.receivers.allSatisfy { $0.profile.groupsAlerts })
         #expect(settings.router.receivers(for: alert).map(\.name) == ["am", "am#2"])
         #expect(settings.routes.map(\.repeatNanos) == [4 * 3600 * 1_000_000_000])
     }

@@ -158,9 +158,11 @@ struct DeliveryChaosTests {
         let list = try client.request("GET", "/v1/alerts").json()["alerts"] as? [[String: Any]]
         let id = try #require(list?.first?["id"] as? String)
         #expect(try client.request("POST", "/v1/alerts/alr_none/ack").status == 404)
-        let wrong = try client.request("POST", "/v1/alerts/\(id)/ack", body: #"{"who":"ann"}"#)
+        let wrong = try client.request(
+            "POST", "/v1/alerts/\(id)/ack", body: Array(#"{"who":"ann"}"#.utf8))
         #expect(wrong.status == 400 && wrong.text.contains("there are by"))
-        let answer = try client.request("POST", "/v1/alerts/\(id)/ack", body: #"{"by":"ann"}"#)
+        let answer = try client.request(
+            "POST", "/v1/alerts/\(id)/ack", body: Array(#"{"by":"ann"}"#.utf8))
         #expect(answer.status == 200)
         #expect(try answer.json()["acknowledged_by"] as? String == "ann")
         #expect(eventually { pagerDuty.all.count == 2 })

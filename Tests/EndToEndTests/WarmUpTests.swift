@@ -21,7 +21,9 @@ import Testing
         let server = try Costgauge(storage: place.path + "/data")
         let gauge = "costgauge_anomaly_warmup_remaining_seconds"
         // It is learnt once the first checkpoint has put it into the roll-ups.
-        #expect(try eventually { try server.metrics()[gauge] == "0" })
+        let isLearnt = try eventually(seconds: 180) { try server.metrics()[gauge] == "0" }
+        let found = try server.metrics().family("costgauge_anomaly")
+        #expect(isLearnt, "\(found) \(load.output) \(load.errors)")
         #expect(server.stop() == 0)
     }
 }
