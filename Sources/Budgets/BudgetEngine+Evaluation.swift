@@ -38,6 +38,8 @@ extension BudgetEngine {
             changed[[key.table, key.scope]] = copy
         }
         evaluateRolled(book, &changed, now: now / 1_000_000_000)
+        // Mostly nothing comes near a threshold; then no statement need be prepared.
+        if changed.isEmpty { return [] }
         var events: [BudgetEvent] = []
         var tables = try BudgetTables(database)
         for (key, scope) in changed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {

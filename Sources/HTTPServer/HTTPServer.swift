@@ -96,7 +96,7 @@ public final class HTTPServer: @unchecked Sendable {
         if let tls = settings.tls { unsafe tls.add(to: &options) }
         var flags =
             MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
-            | MHD_USE_ERROR_LOG.rawValue
+            | MHD_USE_ERROR_LOG.rawValue | MHD_USE_TURBO.rawValue
         if settings.tls != nil { flags |= MHD_USE_TLS.rawValue }
         if settings.address.isIPv6 { flags |= MHD_USE_IPv6.rawValue }
         let (started, code) = unsafe settings.address.withSocketAddress { address in

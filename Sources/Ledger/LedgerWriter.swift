@@ -58,6 +58,9 @@ final class LedgerWriter: @unchecked Sendable {
         var rollUps: RollUpWriter
         var sums: SpendSumsWriter
         var name: Statement
+        /// Prepared once: a lone event pays for each of them.
+        var begin: Statement
+        var commit: Statement
 
         init(_ database: consuming Database) throws(SQLiteError) {
             events = try EventsTable(database)
@@ -65,6 +68,8 @@ final class LedgerWriter: @unchecked Sendable {
             rollUps = try RollUpWriter(database)
             sums = try SpendSumsWriter(database)
             name = try database.prepare("insert into names (id, text) values (?, ?)", isKept: true)
+            begin = try database.prepare("begin immediate", isKept: true)
+            commit = try database.prepare("commit", isKept: true)
             self.database = database
         }
     }
@@ -252,7 +257,7 @@ final class LedgerWriter: @unchecked Sendable {
             for batch in group { state.internLabels(of: batch.rows) }
         }
         do throws(SQLiteError) {
-            try database.database.execute("begin immediate")
+            try database.begin.run()
             var seq = nextSeq
             for batch in group { seq += Int64(try database.events.insert(batch.rows, at: seq)) }
             for participant in shared.participants {
@@ -260,7 +265,7 @@ final class LedgerWriter: @unchecked Sendable {
             }
             let names = pendingNames()
             try write(names)
-            try database.database.execute("commit")
+            try database.commit.run()
             storedNames += NameID(names.count)
             nextSeq = seq
         } catch {
