@@ -98,7 +98,11 @@ export async function tiles(part, state, now, dashboard, watched) {
   const month = new Date(now.getFullYear(), now.getMonth(), 1);
   const before = new Date(now.getFullYear(), now.getMonth() - 1, 1);
   const quarter = (date) => Math.floor(seconds(date) / 900) * 900;
-  const sum = async (since, until) => (await get("/v1/costs", { ...state.filters, since: quarter(since), until: until && quarter(until), limit: 1 }, "high")).total;
+  const sum = async (since, until) => {
+    // Just after midnight nothing of yesterday is to be compared with.
+    if (until && quarter(until) <= quarter(since)) return { cost_usd: "0", events: 0 };
+    return (await get("/v1/costs", { ...state.filters, since: quarter(since), until: until && quarter(until), limit: 1 }, "high")).total;
+  };
   const [budgets, day, dayBefore, this_, last] = await Promise.all([
     watched, sum(today), sum(yesterday, new Date(+yesterday + (now - today))), sum(month), sum(before, new Date(Math.min(+before + (now - month), +month)))]);
   const list = [

@@ -219,14 +219,14 @@ def restart():
     server.stop()
     import sqlite3
     store = sqlite3.connect("data/costgauge.db")
-    columns = [line[1] for line in store.execute("pragma table_info(events)") if line[1] != "seq"]
-    copied = ", ".join("id || ':' || ?" if column == "id" else column for column in columns)
     copies = options.stored // options.events
     for copy in range(1, copies):
-        store.execute(f"insert into events ({', '.join(columns)}) select {copied} from events where seq <= ?", (copy, options.events))
+        store.execute(
+            """insert into event_batches select seq + ?, count, received_ns, oldest_ns, newest_ns, replace(rows, '["evt_', ?)
+               from event_batches where seq <= ?""", (copy * options.events, f'["e{copy}_', options.events))
         store.commit()
-    rows_stored = store.execute("select max(seq) from events").fetchone()[0]
-    store.execute("update ledger_meta set value = ? where key = 'applied_seq'", (str(rows_stored - 100_000),))
+    rows_stored = store.execute("select max(seq + count - 1) from event_batches").fetchone()[0]
+    store.execute("update ledger_meta set value = ? where key in ('applied_seq', 'rolled_seq')", (str(rows_stored - 100_000),))
     store.commit()
     store.execute("pragma wal_checkpoint(truncate)")
     store.close()
