@@ -93,32 +93,34 @@ enum DemoCommand: Command {
     }
 
     private static func introduction(_ address: ListenAddress, _ directory: String) -> String {
-        """
+        // As it was called: it need not be on the path.
+        let program = CommandLine.arguments.first ?? "costgauge"
+        return """
 
-        The company is live. Open in a browser, or ask with curl:
-          http://\(address)/metrics      what Prometheus scrapes
-          http://\(address)/             this sidecar
+            The company is live. Open in a browser:
+              http://\(address)/             spend, budgets, anomalies, alerts
+              http://\(address)/metrics      what Prometheus scrapes
 
-        Ask the same data on the command line:
-          costgauge report --storage.path=\(directory)
-          costgauge events --storage.path=\(directory) --tenant=acme --limit=3
-          sqlite3 \(directory)/costgauge.db 'select * from cost_records limit 3'
+            Ask the same data on the command line:
+              \(program) report --storage.path=\(directory)
+              \(program) events --storage.path=\(directory) --tenant=acme --limit=3
+              sqlite3 \(directory)/costgauge.db 'select * from cost_records limit 3'
 
-        Budgets, and who was told of what:
-          curl http://\(address)/v1/budgets
-          curl http://\(address)/v1/alerts
+            Budgets, and who was told of what:
+              curl http://\(address)/v1/budgets
+              curl http://\(address)/v1/alerts
 
-        What was abnormal, and why:
-          curl http://\(address)/v1/anomalies
+            What was abnormal, and why:
+              curl http://\(address)/v1/anomalies
 
-        Send an event of your own:
-          curl -H 'Content-Type: application/json' http://\(address)/v1/events \\
-            -d '{"tenant":"me","feature":"try","provider":"openai","model":"gpt-4o-mini","input_tokens":1200,"output_tokens":80}'
+            Send an event of your own:
+              curl -H 'Content-Type: application/json' http://\(address)/v1/events \\
+                -d '{"tenant":"me","provider":"openai","model":"gpt-4o-mini","input_tokens":1200,"output_tokens":80}'
 
-        Notifications arrive at a receiver of this terminal, each on a line with a "!". Ctrl-C stops.
+            Notifications arrive at a receiver of this terminal, each on a line with a "!". Ctrl-C stops.
 
 
-        """
+            """
     }
 }
 

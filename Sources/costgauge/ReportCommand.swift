@@ -18,6 +18,9 @@ enum ReportCommand: Command {
             Flag(switch: "csv", "the tables of spend as CSV"),
         ]
 
+    /// Of each of the three tables that nobody asked for by name.
+    private static let rowsMax = 20
+
     static func run(_ arguments: Arguments) throws -> Int32 {
         let now = SystemTime().unixNanos
         let flags = try QueryFlags(arguments, now: now)
@@ -48,7 +51,10 @@ enum ReportCommand: Command {
         } else {
             let isPlain = !(environmentVariables()["NO_COLOR"] ?? "").isEmpty
             printOutput(
-                ReportText(report: report, hasColour: isatty(STDOUT_FILENO) == 1 && !isPlain).text)
+                ReportText(
+                    report: report, hasColour: isatty(STDOUT_FILENO) == 1 && !isPlain,
+                    rowsMax: arguments["group-by"] == nil ? rowsMax : nil
+                ).text)
         }
         return report.status
     }

@@ -8,6 +8,8 @@ struct ReportText {
     let report: Report
     /// On a terminal whose owner did not set NO_COLOR (https://no-color.org).
     let hasColour: Bool
+    /// Rows of a table of spend; nil: all. What is left out is told in one line.
+    var rowsMax: Int?
 
     var text: String {
         var text = "Spend $\(report.total.cost.decimal) in \(report.total.events) calls"
@@ -24,18 +26,36 @@ struct ReportText {
 
     private func table(_ section: Report.Section) -> String {
         let head = section.dimensions.map { $0.description.uppercased() }
-        let rows = section.rows.map { row in
+        let shown = section.rows.prefix(rowsMax ?? .max)
+        let costs = Self.aligned(shown.map(\.cost.decimal))
+        let rows = zip(shown, costs).map { row, cost in
             let isUnpriced = row.unpricedEvents == row.events
             return row.values.map { $0.isEmpty ? "(none)" : $0 } + [
-                isUnpriced ? "unpriced" : row.cost.decimal,
+                isUnpriced ? "unpriced" : cost,
                 isUnpriced ? "" : share(row.cost, of: report.total.cost), String(row.events),
                 String(row.inputTokens), String(row.outputTokens),
             ]
         }
-        return TextTable(
+        let table = TextTable(
             head: head + ["COST USD", "SHARE", "CALLS", "INPUT TOKENS", "OUTPUT TOKENS"],
             leftColumns: head.count, rows: rows
         ).text
+        let rest = section.rows.dropFirst(shown.count).reduce(NanoUSD.zero) {
+            NanoUSD(nanos: $0.nanos + $1.cost.nanos)
+        }
+        let left = section.rows.count - shown.count
+        guard left > 0 else { return table }
+        let by = section.dimensions.map(\.description).joined(separator: ",")
+        return table + "and \(left) more, $\(rest.decimal) in all; --group-by=\(by) shows them\n"
+    }
+
+    /// Exact amounts with their points under each other.
+    private static func aligned(_ amounts: [String]) -> [String] {
+        func fraction(_ amount: String) -> Int {
+            amount.firstIndex(of: ".").map { amount.distance(from: $0, to: amount.endIndex) } ?? 0
+        }
+        let widest = amounts.map(fraction).max() ?? 0
+        return amounts.map { $0 + String(repeating: " ", count: widest - fraction($0)) }
     }
 
     private func share(_ part: NanoUSD, of total: NanoUSD) -> String {
