@@ -1,8 +1,10 @@
 internal import Crypto
+internal import Governance
 internal import HTTPServer
 internal import JSON
 internal import Ledger
 internal import PriceFiles
+internal import Pricing
 internal import SQLite
 internal import Synchronization
 internal import Usage
@@ -23,13 +25,18 @@ extension PricesHandler {
     func store(_ exchange: HTTPExchange, respond: @escaping @Sendable (HTTPResponse) -> Void) {
         do throws(APIError) {
             let rows = try Self.rows(try exchange.takeJSON(bytesMax: Self.bodyBytesMax))
-            let expected = exchange.header("If-Match")
+            let (expected, who) = (exchange.header("If-Match"), exchange.principal)
             exchange.park()
             let services = services
             let outcome = Mutex<Outcome?>(nil)
             services.ledger.write { database throws(SQLiteError) in
-                let result = try Self.apply(
-                    rows, expected, in: database, now: services.ledger.now)
+                let now = services.ledger.now
+                let result = try Self.apply(rows, expected, in: database, now: now)
+                if case .changed(_, let change) = result {
+                    for event in Self.events(change, by: who, at: now) {
+                        try services.governance.log.record(event, in: database)
+                    }
+                }
                 outcome.withLock { $0 = result }
             } completion: { isDurable in
                 guard isDurable, let result = outcome.withLock({ $0 }) else {
@@ -55,6 +62,24 @@ extension PricesHandler {
         try StoredPricesTable.write(change, to: database, now: now)
         // As the next start reads them.
         return .changed(try StoredPricesTable.read(from: database).prices, change)
+    }
+
+    private static func events(
+        _ change: StoredPrices.Change, by who: String, at now: Int64
+    ) -> [GovernanceEvent] {
+        func json(_ price: StoredPrice?) -> [UInt8] {
+            price.map { PriceFields.json($0.fields) } ?? []
+        }
+        return zip(change.stored, change.replaced).map { price, before in
+            GovernanceEvent(
+                at: now, who: who, action: .priceStore, target: "prices/\(price.row.key)",
+                before: json(before), after: json(price))
+        }
+            + change.withdrawn.map { gone in
+                GovernanceEvent(
+                    at: now, who: who, action: .priceWithdraw, target: "prices/\(gone.key)",
+                    before: json(gone.before))
+            }
     }
 
     /// Of all stored rows, quoted as a header has it.

@@ -18,6 +18,8 @@ public struct GovernanceEvent: Equatable, Sendable {
         case featureCreate = "feature_create"
         case featureUpdate = "feature_update"
         case featureDelete = "feature_delete"
+        case priceStore = "price_store"
+        case priceWithdraw = "price_withdraw"
     }
 
     /// Grows with each event; 0 before it is stored.

@@ -13,7 +13,21 @@ public struct StoredPrice: Equatable, Sendable {
     }
 
     /// A model has one row for each moment at which one comes into force.
-    var key: String { row.key.lowercased() }
+    struct Place: Hashable, Comparable {
+        let key: String
+        let validFrom: Int64
+
+        init(_ key: String, _ validFrom: Int64) {
+            self.key = key.lowercased()
+            self.validFrom = validFrom
+        }
+
+        static func < (left: Place, right: Place) -> Bool {
+            left.key == right.key ? left.validFrom < right.validFrom : left.key < right.key
+        }
+    }
+
+    var place: Place { Place(row.key, row.validFrom) }
 }
 
 /// All rows that came through the API, by model and the moment from which they hold. A row stays
@@ -39,6 +53,8 @@ public struct StoredPrices: Equatable, Sendable {
     /// What a request changed.
     public struct Change: Equatable, Sendable {
         public var stored: [StoredPrice] = []
+        /// What stood in the place of each stored one.
+        public var replaced: [StoredPrice?] = []
         public var withdrawn: [Withdrawn] = []
         /// Doubts about prices that were taken.
         public var warnings: [String] = []
@@ -46,6 +62,7 @@ public struct StoredPrices: Equatable, Sendable {
         public struct Withdrawn: Equatable, Sendable {
             public var key: String
             public var validFrom: Int64
+            public var before: StoredPrice
         }
     }
 
@@ -54,7 +71,8 @@ public struct StoredPrices: Equatable, Sendable {
     public mutating func apply(_ rows: [[PriceFields.Field]]) throws(Refusal) -> Change {
         var change = Change()
         var faults: [String] = []
-        var next = self
+        var next = Dictionary(
+            prices.map { ($0.place, $0) }, uniquingKeysWith: { $1 })
         for (index, fields) in rows.enumerated() {
             let reading = PriceFields.read(fields)
             for problem in reading.problems {
@@ -68,32 +86,28 @@ public struct StoredPrices: Equatable, Sendable {
                 }
             }
             if reading.isWithdrawn, reading.problems.allSatisfy(\.isWarning) {
-                guard next.remove(reading.name, reading.validFrom) else {
+                let place = StoredPrice.Place(reading.name, reading.validFrom)
+                guard let before = next.removeValue(forKey: place) else {
                     throw .notStored(
                         "\(reading.name)\(Self.from(reading.validFrom)) is not stored here")
                 }
                 change.withdrawn.append(
-                    Change.Withdrawn(key: reading.name, validFrom: reading.validFrom))
+                    Change.Withdrawn(
+                        key: reading.name, validFrom: reading.validFrom, before: before))
             } else if let row = reading.row {
-                _ = next.remove(row.key, row.validFrom)
                 let price = StoredPrice(fields: fields, row: row)
-                next.prices.append(price)
+                change.replaced.append(next.updateValue(price, forKey: price.place))
                 change.stored.append(price)
             }
         }
         guard faults.isEmpty else { throw .bad(faults) }
-        guard next.prices.count <= Self.countMax else { throw .full }
+        guard next.count <= Self.countMax else { throw .full }
+        let ordered = next.sorted { $0.key < $1.key }.map(\.value)
         let overlaps = DatedRows.overlaps(
-            next.prices.map { DatedRows.Entry(file: "prices", row: $0.row) })
+            ordered.map { DatedRows.Entry(file: "prices", row: $0.row) })
         guard overlaps.isEmpty else { throw .overlap(overlaps.map(\.description)) }
-        self = next
+        prices = ordered
         return change
-    }
-
-    private mutating func remove(_ key: String, _ validFrom: Int64) -> Bool {
-        let count = prices.count
-        prices.removeAll { $0.key == key.lowercased() && $0.row.validFrom == validFrom }
-        return prices.count < count
     }
 
     private static func from(_ seconds: Int64) -> String {

@@ -79,7 +79,8 @@ extension PriceFields {
         return fields
     }
 
-    static func json(_ fields: [Field]) -> [UInt8] {
+    /// The object again, all values as texts.
+    public static func json(_ fields: [Field]) -> [UInt8] {
         var json: [UInt8] = []
         for field in fields {
             json.append(UInt8(ascii: json.isEmpty ? "{" : ","))

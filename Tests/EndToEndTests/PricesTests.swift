@@ -168,6 +168,14 @@ import Testing
             #"{"provider":"mine","model":"known","valid_from":"2027-01-01","withdrawn":true}"#
         #expect(try put(withdrawal).status == 200)
         #expect(try put(withdrawal).status == 404)
+        let audit = try object(client.request("GET", "/v1/audit").text)
+        let changes = try #require(audit["events"] as? [[String: Any]])
+        #expect(
+            changes.map { "\($0["event"] ?? "") \($0["target"] ?? "")" } == [
+                "price_withdraw prices/mine/known", "price_store prices/mine/known",
+                "price_store prices/mine/known", "price_store prices/mine/known",
+            ])
+        #expect((changes[0]["before"] as? [String: Any])?["input_usd_per_mtok"] as? String == "4")
         #expect(try prices() == 1)
     }
 
