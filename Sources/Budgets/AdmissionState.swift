@@ -45,6 +45,7 @@ struct AdmissionState: Sendable {
     private var pausedDimensions: [Dimension] = []
     var counts: [CountKey: Int] = [:]
     var denials = DenialLog()
+    var folds = AdmissionFolds()
 
     init(matchers: [BudgetMatcher]) {
         self.matchers = matchers
@@ -116,10 +117,20 @@ struct AdmissionState: Sendable {
     }
 
     mutating func setPauses(_ pauses: [Dimension: [NameID: ScopePause]], names: Names) {
+        // Values that calls carry as text are looked up in a dictionary that takes no others.
+        let values = pauses.filter { !$0.key.isLabel }.flatMap { $0.value.values.map(\.value) }
+        let texts = names.emptied(countMax: Set(values).count + 1)
         self.pauses = pauses.filter { !$0.value.isEmpty }
+        for (dimension, known) in self.pauses where !dimension.isLabel {
+            self.pauses[dimension] = [:]
+            for pause in known.values {
+                self.pauses[dimension]?[texts.intern(pause.value)] = pause
+            }
+        }
         pausedDimensions = Array(self.pauses.keys)
         pauseReader =
-            pausedDimensions.isEmpty ? nil : LabelReader(labels: pausedDimensions, names: names)
+            pausedDimensions.isEmpty
+            ? nil : LabelReader(labels: pausedDimensions, names: names, texts: texts)
     }
 
     /// The pause that the call falls under, if one is in force.

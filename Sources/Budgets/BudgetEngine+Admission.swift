@@ -186,6 +186,7 @@ extension BudgetEngine {
             if isWorse { (verdict, reason) = (own, why) }
         }
         if let pause = state.pause(of: request) {
+            Self.note(.deny, .paused, tightest, pause, &state, book, now)
             var decision = AdmissionDecision(
                 verdict: .deny, reason: .paused, estimate: request.estimate,
                 budget: tightest.map { view($0, book) })
@@ -198,6 +199,7 @@ extension BudgetEngine {
             budget: tightest.map { view($0, book) })
         guard let tightest else { return decision }
         let seconds = now / 1_000_000_000
+        if verdict != .allow { Self.note(verdict, reason, tightest, nil, &state, book, now) }
         switch verdict {
         case .allow: break
         case .throttle: decision.delayMillis = Self.delay(tightest, estimate, now: seconds)
@@ -288,5 +290,46 @@ extension BudgetScope {
             return periods[index].spent.nanos
         }
         return 0
+    }
+}
+
+// For the log of what calls were told.
+extension BudgetEngine {
+    private static func note(
+        _ verdict: AdmissionVerdict, _ reason: AdmissionReason, _ candidate: Candidate?,
+        _ pause: ScopePause?, _ state: inout AdmissionState, _ book: borrowing BudgetBook,
+        _ now: Int64
+    ) {
+        let minute = now / 60_000_000_000
+        let name = candidate.map { book.tables[$0.table].definition.name } ?? ""
+        let key = AdmissionFolds.Key(
+            budget: name, values: candidate?.values ?? LabelKey(), reason: reason, minute: minute)
+        state.folds.note(
+            key, limit: candidate?.limit ?? .zero,
+            spent: NanoUSD(nanos: candidate?.spent ?? 0)
+        ) { values in
+            let definition = candidate.map { book.tables[$0.table].definition }
+            let isScope = candidate.map { $0.values == values } ?? false
+            var scope: [(dimension: Dimension, value: String)] = []
+            if let pause {
+                scope = [(pause.dimension, pause.value)]
+            } else if isScope, let candidate, let definition {
+                scope = book.tables[candidate.table].names.values(values, each: definition.each)
+            }
+            return AdmissionFold(
+                verdict: verdict, reason: reason, budget: name, scope: scope,
+                period: definition?.period.word ?? "", limit: .zero, spent: .zero,
+                endsAt: (minute + 1) * 60)
+        }
+    }
+
+    /// Some call was not simply let through.
+    public var hasFolds: Bool { admission.withLock { !$0.folds.isEmpty } }
+
+    /// What calls were told in minutes that are over, each once.
+    public func takeFolds(now: Int64) -> [AdmissionFold] {
+        admission.withLock { state in
+            state.folds.isEmpty ? [] : state.folds.take(endedBy: now / 1_000_000_000)
+        }
     }
 }

@@ -56,6 +56,9 @@ extension BudgetEngine {
         for (index, numbers) in pendingIdle {
             book.tables[index].forget(numbers)
             let table = book.tables[index]
+            // They name scopes by numbers that have another meaning now.
+            state.denials.forget(
+                state.denials.entries.keys.filter { $0.budget == table.definition.name })
             matchers[index] = BudgetMatcher(table.definition, names: table.names)
             others[index] = BudgetMatcher(table.definition, names: table.names)
         }

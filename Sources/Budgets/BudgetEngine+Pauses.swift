@@ -22,7 +22,7 @@ extension BudgetEngine {
             let known = state.pauses[pause.dimension]
             let count = state.pauses.values.reduce(0) { $0 + $1.count }
             return (
-                names.find(pause.value).flatMap { known?[$0] } != nil,
+                known?.values.contains { $0.value == pause.value } ?? false,
                 count < AdmissionState.pausesMax
                     && (known != nil || state.pauses.count < AdmissionState.pausedDimensionsMax)
             )

@@ -43,6 +43,12 @@ public final class GovernanceLog: CommitParticipant, @unchecked Sendable {
         pending.append(UInt8(ascii: "\n"))
     }
 
+    /// A line of the file alone: one JSON object.
+    public func note(_ line: [UInt8]) {
+        pending += line
+        pending.append(UInt8(ascii: "\n"))
+    }
+
     public func committed() {
         guard !pending.isEmpty else { return }
         if file.append(pending) {

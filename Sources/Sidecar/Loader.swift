@@ -29,7 +29,8 @@ public final class Loader: Sendable {
         let recorder = Sidecar.recorder(configuration, random, Relay())
         let governance = Sidecar.governance(configuration, log)
         let budgets = Sidecar.budgets(configuration, names, time, recorder, governance, log)
-        let anomalies = Sidecar.anomalies(configuration, names, time, recorder, Question())
+        let anomalies = Sidecar.anomalies(
+            configuration, names, time, recorder, governance, Question())
         let prices = try Prices(
             settings: configuration.pricing, names: names, time: time, log: log)
         let pricer = prices.pricer

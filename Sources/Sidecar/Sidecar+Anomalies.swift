@@ -1,6 +1,7 @@
 internal import Alerts
 internal import Anomalies
 internal import Configuration
+internal import Governance
 internal import Ledger
 internal import SQLite
 internal import Synchronization
@@ -10,7 +11,7 @@ extension Sidecar {
     /// Watches committed spend; nil when nothing is to be watched.
     static func anomalies(
         _ configuration: Configuration, _ names: Names, _ time: any TimeSource,
-        _ recorder: AlertRecorder, _ hasCaughtUp: Question
+        _ recorder: AlertRecorder, _ governance: GovernanceLog, _ hasCaughtUp: Question
     ) -> AnomalyEngine? {
         guard configuration.anomalies.isEnabled else { return nil }
         return AnomalyEngine(
@@ -18,6 +19,9 @@ extension Sidecar {
             readsDowntime: !configuration.sources.isEmpty, isCaughtUp: { hasCaughtUp.answer }
         ) { events, database, now throws(SQLiteError) in
             try recorder.record(events, in: database, now: now)
+            for event in events where event.change == .fired {
+                governance.note(GovernanceLines.anomaly(event.anomaly, now: now))
+            }
         }
     }
 }

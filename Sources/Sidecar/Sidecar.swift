@@ -87,7 +87,8 @@ public final class Sidecar: Sendable {
         self.recorder = recorder
         ingestWatch = Self.ingestWatch(configuration, metrics, recorder)
         let hasCaughtUp = Question()
-        anomalies = Self.anomalies(configuration, names, time, recorder, hasCaughtUp)
+        anomalies = Self.anomalies(
+            configuration, names, time, recorder, governance, hasCaughtUp)
         prices = try Prices(
             settings: configuration.pricing, names: names, time: time, log: log)
         let pricer = prices.pricer
@@ -95,7 +96,7 @@ public final class Sidecar: Sendable {
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: Self.participants(names, budgets, anomalies, recorder, positions)
-                + [ingestWatch, governance])
+                + [ingestWatch, GovernanceLines(budgets, governance), governance])
         try prices.restore(from: directory.databasePath)
         intake = EventIntake(
             settings: configuration.intake, names: names, hash: hash, time: ledger.time,

@@ -21,9 +21,9 @@ public final class Names: Sendable {
     public func text(_ id: NameID) -> String { table.withLock { $0.text(id) } }
 
     /// A dictionary with nothing in it and the same hash.
-    public func emptied() -> Names {
+    public func emptied(countMax: Int = NameTable.countMax) -> Names {
         let (hash, limit) = table.withLock { ($0.hash, $0.limit) }
-        return Names(hash: hash, countMax: limit)
+        return Names(hash: hash, countMax: min(countMax, limit))
     }
 
     public var count: Int { table.withLock { Int($0.last) } }
