@@ -30,6 +30,7 @@ extension BudgetDefinition {
         }
         bytes.append("],\"cooldown\":\"\(cooldownNanos / 1_000_000_000)s\"")
         if !period.isRolling { bytes.append(",\"burn\":\(burns)") }
+        if forecasts { bytes.append(",\"forecast\":true" as StaticString) }
         if let enforcement { enforcement.append(to: &bytes) }
         if let rolloverCap {
             bytes.append(",\"rollover\":{\"cap\":\(Enforcement.text(rolloverCap))}")

@@ -142,14 +142,11 @@ extension BudgetEngine {
 
     /// What is told of a scope that is named by its values, whether or not it has spent.
     public func status(of budget: String, scope values: [String]) -> BudgetStatus? {
-        var key = LabelKey()
-        for (index, value) in values.prefix(LabelKey.widthMax).enumerated() {
-            guard let id = names.find(value) else { return nil }
-            key[index] = id
-        }
-        return admission.withLock { state in
+        admission.withLock { state in
             book.withLock { book in
                 guard let index = book.tables.firstIndex(where: { $0.definition.name == budget }),
+                    let key = book.tables[index].names.find(
+                        values, each: book.tables[index].definition.each),
                     let number = book.tables[index].scopeNumbers[key]
                 else { return nil }
                 return status(

@@ -284,6 +284,10 @@ extension BudgetEngine {
         admission.withLock { state in
             book.withLock { book in
                 book = new
+                // They name conversations by numbers that may have another meaning now.
+                let texts = Set(new.tables.filter(\.definition.readsText).map(\.definition.name))
+                state.denials.forget(
+                    state.denials.entries.keys.filter { texts.contains($0.budget) })
                 state.redefine(others) { reservation, state in
                     holds(of: reservation.request, &state, &book)
                 }

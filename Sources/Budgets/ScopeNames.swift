@@ -21,6 +21,16 @@ struct ScopeNames: Sendable {
         (dimension.isLabel ? common : texts).intern(text)
     }
 
+    /// The key of values that have all occurred, or nil.
+    func find(_ texts: [String], each: [Dimension]) -> LabelKey? {
+        var key = LabelKey()
+        for (index, (text, dimension)) in zip(texts, each).enumerated() {
+            guard let id = (dimension.isLabel ? common : self.texts).find(text) else { return nil }
+            key[index] = id
+        }
+        return key
+    }
+
     /// The values of a scope, in the order of `each`.
     func values(_ key: LabelKey, each: [Dimension]) -> [(dimension: Dimension, value: String)] {
         each.enumerated().map { ($1, text(key[$0], of: $1)) }

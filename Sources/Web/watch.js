@@ -48,7 +48,8 @@ export async function budgets(state, again) {
 /** What will come of it, in a sentence. */
 function outlook(one, now) {
   const end = new Date(one.period_end);
-  const renews = `new period ${text.relative(end, now)}, ${text.moment(end)}`;
+  const window = one.window_seconds;
+  const renews = window ? `each amount counts for ${text.duration(window)}` : `new period ${text.relative(end, now)}, ${text.moment(end)}`;
   if (one.utilization >= 1) return [el("span.bad", {}, `${usd(Number(one.spent_usd) - Number(one.limit_usd))} over the limit`), `, ${renews}`];
   const ahead = one.ahead;
   if (ahead?.breach_at) {
@@ -73,11 +74,11 @@ export function showBudgets(part, list, now, state) {
     const at = (ratio) => `${Math.min(100, ratio / full * 100)}%`;
     const title = scopeText(one.scope) || one.name;
     return el("li", {},
-      el("div.line", {}, el("b", {}, title, " ", el("span.quiet", {}, scopeText(one.scope) ? `${one.name}, ` : "", `a ${one.period}`)), el("span", {}, `${usd(one.spent_usd)} of ${usd(one.limit_usd)}, `, el("b", {}, text.percent(one.utilization)))),
+      el("div.line", {}, el("b", {}, title, " ", el("span.quiet", {}, scopeText(one.scope) ? `${one.name}, ` : "", one.window_seconds ? `in any ${text.duration(one.window_seconds)}` : `a ${one.period}`)), el("span", {}, `${usd(one.spent_usd)} of ${usd(one.limit_usd)}, `, el("b", {}, text.percent(one.utilization)))),
       el("div.bar", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.min(100, Math.round(one.utilization * 100)), "aria-valuetext": `${text.percent(one.utilization)} used, ${text.percent(elapsed)} of the period gone`, "aria-label": `${one.name} ${scopeText(one.scope)}` },
         el(`span.fill${kind ? `.${kind}` : ""}`, { style: { width: at(one.utilization) } }),
         one.thresholds.map((mark) => el(`span.mark${mark.crossed ? ".crossed" : ""}`, { title: `${text.percent(mark.at)} ${mark.severity}${mark.crossed ? ", told" : ""}`, style: { left: at(mark.at) } })),
-        el("span.pace", { title: `${text.percent(elapsed)} of the period is gone`, style: { left: at(elapsed) } })),
+        !one.window_seconds && el("span.pace", { title: `${text.percent(elapsed)} of the period is gone`, style: { left: at(elapsed) } })),
       el("p.quiet", {}, outlook(one, now)));
   });
   const rest = list.length - most;

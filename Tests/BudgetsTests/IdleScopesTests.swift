@@ -135,3 +135,45 @@ import Usage
         #expect(texts(harness) == ["tenant=a"])
     }
 }
+
+@Suite struct IdleDenialsTests {
+    /// A denial is remembered by numbers of names that a packed or changed budget no longer has.
+    @Test func `denials of conversations do not outlive the names that they were noted by`() throws
+    {
+        func budget(_ each: [Dimension]) -> BudgetDefinition {
+            var budget = BudgetHarness.budget(10, each: each)
+            budget.idleNanos = 600 * BudgetHarness.second
+            budget.enforcement = Enforcement()
+            return budget
+        }
+        let harness = try BudgetHarness([budget([.conversation])])
+        try harness.tick()
+        func deny(_ conversation: String) {
+            var (event, _) = harness.event(0)
+            var rows = EventRows()
+            event.conversation = rows.append(Array(conversation.utf8).span)
+            let request = AdmissionRequest(
+                event: event, rows: rows, estimate: NanoUSD(nanos: 11_000_000_000))
+            for _ in 0..<12 {
+                #expect(harness.engine.check(request, now: harness.now).verdict == .deny)
+            }
+        }
+        try harness.commit((0..<50).map { harness.event(0.1, conversation: "c\($0)") })
+        deny("c49")
+        #expect(
+            harness.engine.status(of: "b", scope: ["c49"])?.scopeText == "conversation=c49")
+        harness.advance(seconds: 5)
+        try harness.tick()
+        #expect(harness.events() == ["denied conversation=c49 2026-11 10"])
+        harness.advance(seconds: 601)
+        deny("new")
+        try harness.tick()
+        #expect(harness.engine.status(of: "b", scope: ["c49"]) == nil)
+        deny("newer")
+        try harness.redefine([budget([.tenant, .conversation])])
+        harness.advance(seconds: 5)
+        try harness.tick()
+        try harness.tick()
+        #expect(harness.engine.status(of: "b", scope: ["a", "newer"]) == nil)
+    }
+}

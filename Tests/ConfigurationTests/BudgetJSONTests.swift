@@ -18,7 +18,7 @@ import Usage
              "each":["tenant","tags.team"],"period":"quarter","timezone":"Europe/Berlin",
              "week_start":"sunday","reset_hour":6,"month_start_day":15,"limit_usd":"100.000000001",
              "overrides":[{"when":{"tenant":["a","b"]},"limit_usd":400}],
-             "thresholds":[0.5,{"at":0.95,"severity":"critical"}],"cooldown":"90s","burn":false,
+             "thresholds":[0.5,{"at":0.95,"severity":"critical"}],"cooldown":"90s","burn":false,"forecast":true,
              "enforce":{"mode":"observe","throttle_at":0.7,"deny_at":1.1,"grace":0.05,
               "when_unsure":"deny"},"rollover":{"cap":0.25}}
             """#
