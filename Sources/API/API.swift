@@ -63,6 +63,7 @@ public final class API: HTTPHandler {
 
     public func admit(_ exchange: HTTPExchange) -> HTTPAdmission {
         exchange.startedNanos = services.time.monotonicNanos
+        exchange.route = table.find(exchange.path)
         do throws(APIError) {
             try requestGuard?.check(exchange, hasTokens: services.access.isNeeded)
             let route = try route(exchange)
@@ -186,13 +187,12 @@ public final class API: HTTPHandler {
     }
 
     private func route(_ exchange: HTTPExchange) throws(APIError) -> APIRoute {
-        guard let index = table.find(exchange.path) else {
+        guard let index = exchange.route else {
             throw APIError(
                 status: 404, code: "not_found",
                 message: "there is no \(exchange.path.prefix(100)); there are "
                     + table.routes.map(\.path).joined(separator: ", "))
         }
-        exchange.route = index
         let route = table.routes[index]
         guard route.methods.contains(exchange.method) else {
             throw APIError(

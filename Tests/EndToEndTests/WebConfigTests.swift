@@ -167,6 +167,29 @@ struct WebConfigTests {
         #expect(isThere)
     }
 
+    @Test func `the example of deploy is taken by costgauge and by promtool`() throws {
+        try makeCertificate("tls", subject: "example")
+        let text = try DeployTests.text("web.yml")
+        #expect(text.contains("cert_file: /etc/costgauge/tls.crt"))
+        let file = try place.file(
+            "web.yml", text.replacing("/etc/costgauge/", with: "\(place.path)/"))
+        for (tool, arguments) in [
+            (try #require(Peers.promtool), ["check", "web-config", file]),
+            (
+                Costgauge.executable,
+                ["check-config", "--web.config.file=\(file)", try place.file("c.yaml", "")]
+            ),
+        ] {
+            let run = try ChildProcess.run(tool, arguments)
+            #expect(run.status == 0, "\(run.output) \(run.errors)")
+        }
+        let server = try start(file)
+        let password = [
+            "-u", "prometheus:change-this-password", "--cacert", place.path + "/tls.crt",
+        ]
+        #expect(try curl(server.port, "/metrics", password).status == "200")
+    }
+
     @Test(arguments: [
         (
             "tls_server_config: {cert_file: server.crt}\n",
