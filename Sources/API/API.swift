@@ -130,14 +130,7 @@ public final class API: HTTPHandler {
             }
         case .replay:
             later(exchange) { [self] respond in alerts.replay(value, respond: respond) }
-        case .acknowledge:
-            guard exchange.bodyOutcome == .complete else {
-                return finish(exchange, AnomaliesHandler.tooLarge(Self.smallBytesMax).response)
-            }
-            let body = exchange.takeBody()
-            later(exchange) { [self] respond in
-                alerts.acknowledge(value, body, respond: respond)
-            }
+        case .acknowledge: acknowledge(exchange, value)
         case .testReceiver:
             later(exchange) { [self] respond in alerts.test(value, respond: respond) }
         case .anomalies(let action): handle(action, value, exchange)
@@ -240,6 +233,14 @@ public final class API: HTTPHandler {
             work { [self] response in finish(exchange, response) }
         }
         if !isTaken { finish(exchange, APIServices.busy.response) }
+    }
+
+    private func acknowledge(_ exchange: HTTPExchange, _ alert: String) {
+        guard exchange.bodyOutcome == .complete else {
+            return finish(exchange, AnomaliesHandler.tooLarge(Self.smallBytesMax).response)
+        }
+        let body = exchange.takeBody()
+        later(exchange) { [self] respond in alerts.acknowledge(alert, body, respond: respond) }
     }
 
     private func handle(_ action: AnomalyAction, _ value: String, _ exchange: HTTPExchange) {

@@ -120,8 +120,20 @@ final class DeliveryHarness {
         _ random: @escaping @Sendable () -> UInt64, _ recorder: AlertRecorder, _ store: Store,
         _ inbox: DeliveryInbox, _ receivers: [Receiver]
     ) throws -> DeliveryWorker {
+        inbox.put { $0.receivers = receivers }
+        let services = services(path, transport, time, random, recorder, store) {
+            inbox.put { $0.hasNew = true }
+        }
+        return try DeliveryWorker(services: services, inbox: inbox)
+    }
+
+    private static func services(
+        _ path: String, _ transport: ScriptedTransport, _ time: ManualTime,
+        _ random: @escaping @Sendable () -> UInt64, _ recorder: AlertRecorder, _ store: Store,
+        _ hasNew: @escaping @Sendable () -> Void
+    ) -> DelivererServices {
         let file = path + "/outbox.db"
-        let services = DelivererServices(
+        return DelivererServices(
             transport: transport, time: time, random: random, recorder: recorder,
             open: { () throws(SQLiteError) in try Database(path: file, mode: .readOnly) },
             write: { job, completion in
@@ -136,7 +148,7 @@ final class DeliveryHarness {
                 }
                 if isDone {
                     recorder.committed()
-                    inbox.put { $0.hasNew = true }
+                    hasNew()
                 }
                 completion(isDone)
             },
@@ -144,8 +156,13 @@ final class DeliveryHarness {
             link: { "http://page/\($0)" },
             isHealthy: { store.state.withLock { $0.isHealthy } },
             log: Logger(level: .error, format: .logfmt, time: time, write: { _ in }))
-        inbox.put { $0.receivers = receivers }
-        return try DeliveryWorker(services: services, inbox: inbox)
+    }
+
+    /// A deliverer with its own thread on the same outbox.
+    func deliverer() -> Deliverer {
+        Deliverer(
+            receivers: receivers,
+            services: Self.services(place.path, transport, time, random, recorder, store) {})
     }
 
     /// A new process on the same outbox: what the old one had not stored is lost.
