@@ -63,17 +63,7 @@ extension EventsTable {
         _ range: EventsRange, from database: borrowing Database,
         _ body: (inout EventRows, _ first: Int64) throws(SQLiteError) -> Bool
     ) throws(SQLiteError) {
-        var select = try database.prepare(
-            """
-            select seq, count, received_ns, rows from event_batches
-            where seq >= ifnull((select max(seq) from event_batches where seq <= ?1 + 1), 0)
-                and seq <= ?2 and newest_ns >= ?3 and oldest_ns < ?4
-            order by seq
-            """)
-        try select.bind(1, range.after)
-        try select.bind(2, range.through)
-        try select.bind(3, range.since)
-        try select.bind(4, range.until)
+        var select = try batches(range, from: database)
         var reader = StoredBatchReader()
         var rows = EventRows()
         var text: [UInt8] = []
@@ -85,7 +75,7 @@ extension EventsTable {
             var first = select.integer(0)
             let count = Int(select.integer(1))
             guard reader.read(&text, received: select.integer(2), into: &rows) == count else {
-                throw SQLiteError.damaged("the events from row \(first) on cannot be read")
+                throw unreadable(first)
             }
             // A reader may begin within a batch.
             let known = Int(max(0, range.after + 1 - first))
@@ -96,6 +86,51 @@ extension EventsTable {
                 rows.events.removeLast(rows.events.count - Int(range.through - first) - 1)
             }
             guard try body(&rows, first) else { return }
+        }
+    }
+
+    /// The stored batches with events in the range: seq, count, received_ns, rows.
+    private static func batches(
+        _ range: EventsRange, from database: borrowing Database
+    ) throws(SQLiteError) -> Statement {
+        var select = try database.prepare(
+            """
+            select seq, count, received_ns, rows from event_batches
+            where seq >= ifnull((select max(seq) from event_batches where seq <= ?1 + 1), 0)
+                and seq <= ?2 and newest_ns >= ?3 and oldest_ns < ?4
+            order by seq
+            """)
+        try select.bind(1, range.after)
+        try select.bind(2, range.through)
+        try select.bind(3, range.since)
+        try select.bind(4, range.until)
+        return select
+    }
+
+    private static func unreadable(_ first: Int64) -> SQLiteError {
+        .damaged("the events from row \(first) on cannot be read")
+    }
+
+    /// Calls `body` for each event after `seq` that has an id, or a call, and what tells it apart:
+    /// see `StoredBatchReader.readIDs`. At the end of each batch `others` gets the rest, decoded.
+    static func readIDs(
+        after seq: Int64, from database: borrowing Database,
+        _ body: (Span<UInt8>, _ tenant: NameID, _ received: Int64) -> Void,
+        others: (EventRows) -> Void
+    ) throws(SQLiteError) {
+        var select = try batches(EventsRange(after: seq), from: database)
+        var reader = StoredBatchReader()
+        var rest = EventRows()
+        var text: [UInt8] = []
+        while try select.step() {
+            rest.events.removeAll(keepingCapacity: true)
+            rest.text.removeAll(keepingCapacity: true)
+            text.removeAll(keepingCapacity: true)
+            select.append(3, to: &text)
+            let count = reader.readIDs(
+                &text, received: select.integer(2), rest: &rest, body)
+            guard count == Int(select.integer(1)) else { throw unreadable(select.integer(0)) }
+            others(rest)
         }
     }
 

@@ -16,13 +16,24 @@ extension IdentityWindow {
             try Self.firstBatch(from: database, last: last, receivedFrom: oldest),
             last - Int64(settings.dedupCountMax) + 1)
         var domains = NameHashes(names: names, hash: hash)
-        try EventsTable.read(EventsRange(after: first - 1), from: database) { rows, _ in
+        reserve(Int(min(last - first + 1, Int64(settings.dedupCountMax))))
+        // The hashes of a batch, and when they came: they go in side by side.
+        var hashes: [UInt128] = []
+        var newest: Int64 = 0
+        try EventsTable.readIDs(after: first - 1, from: database) { id, tenant, received in
+            guard received >= oldest else { return }
+            hashes.append(hash.wide(id, domain: domains[tenant]))
+            newest = max(newest, received)
+        } others: { rows in
+            warm(hashes)
+            for hash in hashes { _ = insert(hash) }
+            if !hashes.isEmpty { settle(now: newest) }
+            hashes.removeAll(keepingCapacity: true)
             for event in rows.events where event.received >= oldest {
                 guard !event.id.isEmpty || !event.request.isEmpty else { continue }
                 insert(event, of: rows, &domains, hash)
                 settle(now: event.received)
             }
-            return true
         }
     }
 

@@ -67,6 +67,24 @@ struct IdentityWindow {
         warmth = touched
     }
 
+    mutating func warm(_ hashes: [UInt128]) {
+        var touched: UInt64 = 0
+        for hash in hashes {
+            touched &+=
+                slots[Int(UInt64(truncatingIfNeeded: hash) & 0xffff_ffff) & (slots.count &- 1)]
+        }
+        warmth = touched
+    }
+
+    /// Makes room for so many ids at once, while there are none.
+    mutating func reserve(_ idCount: Int) {
+        guard count == 0, idCount > ring.count else { return }
+        ring = Array(repeating: 0, count: min(idCount, countMax) + Self.slack)
+        var size = slots.count
+        while idCount * 4 > size * 3 { size *= 2 }
+        slots = Array(repeating: Self.free, count: size)
+    }
+
     func contains(_ hash: UInt128) -> Bool {
         let tag = UInt64(truncatingIfNeeded: hash) & 0xffff_ffff
         var slot = Int(tag) & (slots.count &- 1)

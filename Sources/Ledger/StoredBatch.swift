@@ -155,6 +155,48 @@ struct StoredBatchReader: ~Copyable {
         return count
     }
 
+    /// Calls `body` with the id, the tenant and the arrival of every event that has an id, no
+    /// escapes in it and nothing behind its facts, and appends the others to `rest`: what tells
+    /// most events apart is read at a quarter of the price. Answers the count of all.
+    ///
+    ///     [ "id" , time , received , tenant ... , facts ]
+    ///     0 1    2 3    4 5        6 7            25    26      tokens of such an event
+    mutating func readIDs(
+        _ bytes: inout [UInt8], received: Int64, rest: inout EventRows,
+        _ body: (Span<UInt8>, _ tenant: NameID, _ received: Int64) -> Void
+    ) -> Int {
+        let length = bytes.count
+        JSONIndexer.pad(&bytes)
+        var events = rest.events
+        var text = rest.text
+        rest = EventRows()
+        var count = 0
+        _ = try? indexer.read(bytes.span, 0..<length) { document in
+            var token = 1
+            while document.kind(token) == UInt8(ascii: "[") {
+                if document.kind(token + 26) == UInt8(ascii: "]"),
+                    let id = document.string(token + 1), id.length > 0, !id.isEscaped,
+                    let tenant = document.unsignedInteger(token + 7),
+                    let later = document.unsignedInteger(token + 5)
+                {
+                    document.withBytes(id.offset..<id.offset + id.length) {
+                        body($0, NameID(clamping: tenant), received &+ Int64(clamping: later))
+                    }
+                    token += 28
+                } else {
+                    var event = CostEvent()
+                    guard Self.read(document, &token, received, &event, &text) else { return }
+                    events.append(event)
+                    token += 1
+                }
+                count += 1
+            }
+        }
+        rest.events = events
+        rest.text = text
+        return count
+    }
+
     /// Steps from value to value: `[`, value, `,`, value ... `]`.
     private struct Walk: ~Copyable {
         var token: Int

@@ -8,7 +8,7 @@ import Wire
 @testable import Ledger
 
 @Suite struct StoredBatchTests {
-    private func random(_ random: inout SeededRandom, _ rows: inout EventRows) -> CostEvent {
+    func random(_ random: inout SeededRandom, _ rows: inout EventRows) -> CostEvent {
         func word(_ chance: Int) -> UInt32 {
             random.chance(chance) ? UInt32(truncatingIfNeeded: random.next()) : 0
         }
@@ -132,5 +132,45 @@ import Wire
             return true
         }
         #expect(seen == (1031...2480).filter { $0 != 1500 })
+    }
+}
+
+extension StoredBatchTests {
+    @Test func `ids are read as whole events tell them`() throws {
+        var source = SeededRandom(seed: 9)
+        for _ in 0..<40 {
+            var rows = EventRows()
+            for _ in 0..<source.below(60) {
+                var event = random(&source, &rows)
+                // Most events have nothing behind their facts.
+                if source.chance(70) {
+                    event.tokens.cacheWrite = 0
+                    event.tokens.reasoning = 0
+                    (event.durationMillis, event.agent, event.operation, event.tags) = (0, 0, 0, 0)
+                    (event.request, event.conversation, event.task) = (.none, .none, .none)
+                    event.detail = .none
+                }
+                rows.events.append(event)
+            }
+            var text = TextBuffer()
+            let bounds = StoredBatch.write(rows, to: &text)
+            var bytes = text.withText { span in span.indices.map { span[$0] } }
+            var reader = StoredBatchReader()
+            var rest = EventRows()
+            var found: [String] = []
+            let count = reader.readIDs(&bytes, received: bounds.received, rest: &rest) {
+                id, tenant, received in
+                let text = String(decoding: id.indices.map { id[$0] }, as: UTF8.self)
+                found.append("\(text) \(tenant) \(received)")
+            }
+            let kept = rows.events.filter { !$0.isSkipped }
+            #expect(count == kept.count)
+            found += rest.events.map { "\(rest.string($0.id)) \($0.tenant) \($0.received)" }
+            let expected = kept.map { "\(rows.string($0.id)) \($0.tenant) \($0.received)" }
+            #expect(found.sorted() == expected.sorted())
+            // Those that need more are read whole.
+            let calls = kept.filter { !$0.request.isEmpty }.count
+            #expect(rest.events.filter { !$0.request.isEmpty }.count == calls)
+        }
     }
 }
