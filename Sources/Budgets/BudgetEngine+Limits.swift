@@ -59,7 +59,7 @@ extension BudgetEngine {
         }
         pendingLimits.append(PendingLimit(table: index, scope: text, limit: limit))
         var spent = NanoUSD.zero
-        if let number = table.scopes.firstIndex(where: { $0.text == text }) {
+        if let number = table.number(of: text) {
             var copy = table.scopes[number]
             copy.override = limit
             try evaluateChange(&copy, number, index, table, .limitRaised, in: database, now: now)
@@ -122,10 +122,7 @@ extension BudgetEngine {
     func applyLimits(to book: inout BudgetBook) {
         for change in pendingLimits {
             book.tables[change.table].limits[change.scope] = change.limit
-            // Also a scope that came up since, and all those that time alone changed.
-            let scopes = book.tables[change.table].scopes.indices
-            for number in scopes
-            where book.tables[change.table].scopes[number].text == change.scope {
+            if let number = book.tables[change.table].number(of: change.scope) {
                 book.tables[change.table].scopes[number].override = change.limit
             }
         }
@@ -141,7 +138,7 @@ extension BudgetEngine {
                 budget: table.definition.name, scope: text, from: database)
             pendingLimits.append(PendingLimit(table: index, scope: text, limit: nil))
             table.limits[text] = nil
-            guard let number = table.scopes.firstIndex(where: { $0.text == text }) else { continue }
+            guard let number = table.number(of: text) else { continue }
             table.scopes[number].override = nil
             var copy = table.scopes[number]
             try evaluateChange(
@@ -175,7 +172,12 @@ extension BudgetEngine {
 
 extension BudgetTable {
     /// Of a scope that there is.
-    func number(of text: String) -> Int? { scopes.firstIndex { $0.text == text } }
+    func number(of text: String) -> Int? {
+        guard let values = ScopeText.read(text, each: definition.each),
+            let key = names.find(values, each: definition.each)
+        else { return nil }
+        return scopeNumbers[key]
+    }
 
     /// The limit of a scope that has never spent.
     func limit(of values: LabelKey, base: NanoUSD, at seconds: Int64) -> NanoUSD {
