@@ -32,7 +32,7 @@ extension BudgetEngine {
             if let known = readers.firstIndex(where: { $0.name == name }) {
                 readers[known].places[place.values] = index
             } else {
-                var reader = DayReader(place.status.budget, names: names, now: seconds)
+                var reader = DayReader(place.status.budget, names: names)
                 reader.places[place.values] = index
                 readers.append(reader)
             }
@@ -42,13 +42,16 @@ extension BudgetEngine {
         let first = places.map { min(since, $0.status.period.start) }.min() ?? since
         let rows = EventRows()
         let reach = max(first, seconds - 400 * 86_400)
-        try RollUpsTable.read(since: reach, withTail: true, from: database) { event, cost in
-            guard cost > .zero else { return }
-            for reader in readers.indices {
-                guard let (place, day) = readers[reader].place(of: event, in: rows) else {
-                    continue
+        let sources = readers.map { $0.source(from: reach, to: seconds) }
+        for source in Set(sources) {
+            try source.read(since: reach, from: database) { event, cost in
+                guard cost > .zero else { return }
+                for reader in readers.indices where sources[reader] == source {
+                    guard let (place, day) = readers[reader].place(of: event, in: rows) else {
+                        continue
+                    }
+                    days[place][day, default: 0] += cost.nanos
                 }
-                days[place][day, default: 0] += cost.nanos
             }
         }
         return places.enumerated().map { index, place in
@@ -85,7 +88,36 @@ private struct DayReader {
     private var matcher: BudgetMatcher
     private let budget: BudgetDefinition
 
-    init(_ budget: BudgetDefinition, names: Names, now: Int64) {
+    /// Where the days come from: sums by one dimension are read in no time; whatever looks at more
+    /// needs the roll-ups.
+    enum Source: Hashable {
+        case hourly(Dimension?)
+        case rollUps
+
+        func read(
+            since: Int64, from database: borrowing Database,
+            _ body: (_ event: CostEvent, _ cost: NanoUSD) -> Void
+        ) throws(SQLiteError) {
+            switch self {
+            case .hourly(let dimension):
+                try RollUpsTable.readHourly(by: dimension, since: since, from: database, body)
+            case .rollUps:
+                try RollUpsTable.read(since: since, withTail: true, from: database, body)
+            }
+        }
+    }
+
+    /// Days that begin within an hour cannot be made of hours.
+    func source(from: Int64, to: Int64) -> Source {
+        let dimensions = Set(budget.dimensions)
+        let zone = budget.period.zone
+        guard dimensions.count <= 1, RollUpsTable.hasHourly(dimensions.first),
+            zone.offset(at: from) % 3600 == 0, zone.offset(at: to) % 3600 == 0
+        else { return .rollUps }
+        return .hourly(dimensions.first)
+    }
+
+    init(_ budget: BudgetDefinition, names: Names) {
         name = budget.name
         self.budget = budget
         matcher = BudgetMatcher(budget, names: names)

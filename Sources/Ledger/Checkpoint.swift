@@ -61,6 +61,7 @@ struct Checkpoint {
             ("folded", String(state.usage.foldedCount)),
             ("labels", state.settings.labels.map(\.description).joined(separator: ",")),
             ("max_series", String(state.settings.maxSeries)),
+            ("rings", state.rings.map(\.dimension.description).joined(separator: ",")),
         ]
     }
 

@@ -34,7 +34,8 @@ enum Recovery {
         state.tokenTotal = meta["token_total"].flatMap { Int64($0) } ?? 0
         state.budget.restore(used: meta["samples_used"].flatMap { Int($0) } ?? 0)
         state.usage.foldedCount = meta["folded"].flatMap { Int64($0) } ?? 0
-        try refillRings(&state, database, now: max(wallClock, state.lastReceived))
+        try refillRings(
+            &state, database, kept: meta["rings"], now: max(wallClock, state.lastReceived))
         for participant in participants {
             try participant.recover(from: database, now: max(wallClock, state.lastReceived))
         }
@@ -118,12 +119,19 @@ enum Recovery {
 
     /// Rings that were not kept would come back with a gap, so they go; a dimension that is kept
     /// from now on begins with what the roll-ups tell of its hours and days.
+    ///
+    /// - Parameter kept: the dimensions of the last checkpoint's rings: those that are empty had no
+    ///   spend to keep. Nil: an older version wrote it.
     static func refillRings(
-        _ state: inout LedgerState, _ database: borrowing Database, now: Int64
+        _ state: inout LedgerState, _ database: borrowing Database, kept: String?, now: Int64
     ) throws(SQLiteError) {
-        let kept = state.rings.map { "'\($0.dimension)'" }.joined(separator: ",")
-        try database.execute("delete from rings where dimension not in (\(kept))")
-        let empty = state.rings.indices.filter { state.rings[$0].rings.count == 0 }
+        let wanted = state.rings.map { "'\($0.dimension)'" }.joined(separator: ",")
+        try database.execute("delete from rings where dimension not in (\(wanted))")
+        let known = Set(kept?.split(separator: ",").map(String.init) ?? [])
+        let empty = state.rings.indices.filter {
+            state.rings[$0].rings.count == 0
+                && !known.contains(state.rings[$0].dimension.description)
+        }
         guard !empty.isEmpty else { return }
         let since = now / 1_000_000_000 - 35 * 86_400
         var filled = state

@@ -86,14 +86,7 @@ public enum RollUpsTable {
     private static func event(_ row: borrowing Statement) -> CostEvent {
         var event = CostEvent()
         event.timestamp = row.integer(0) * RollUpDelta.seconds * 1_000_000_000
-        event.tenant = NameID(clamping: row.integer(1))
-        event.user = NameID(clamping: row.integer(2))
-        event.feature = NameID(clamping: row.integer(3))
-        event.agent = NameID(clamping: row.integer(4))
-        event.operation = NameID(clamping: row.integer(5))
-        event.provider = NameID(clamping: row.integer(6))
-        event.model = NameID(clamping: row.integer(7))
-        event.tags = NameID(clamping: row.integer(8))
+        event.readNames(row, from: 1)
         event.facts = UInt32(clamping: row.integer(9))
         return event
     }

@@ -175,7 +175,12 @@ struct StoredBatchReader: ~Copyable {
             var token = 1
             while document.kind(token) == UInt8(ascii: "[") {
                 if document.kind(token + 26) == UInt8(ascii: "]"),
-                    let id = document.string(token + 1), id.length > 0, !id.isEscaped,
+                    let id = document.string(token + 1), id.length == 0
+                {
+                    // Nothing tells it apart.
+                    token += 28
+                } else if document.kind(token + 26) == UInt8(ascii: "]"),
+                    let id = document.string(token + 1), !id.isEscaped,
                     let tenant = document.unsignedInteger(token + 7),
                     let later = document.unsignedInteger(token + 5)
                 {

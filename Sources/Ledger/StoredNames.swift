@@ -12,7 +12,7 @@ public enum StoredNames {
 
 extension CostEvent {
     /// Reads eight columns: tenant, user, feature, agent, operation, provider, model, tags.
-    public mutating func readNames(_ row: borrowing Statement, from column: Int32) {
+    mutating func readNames(_ row: borrowing Statement, from column: Int32) {
         tenant = NameID(clamping: row.integer(column))
         user = NameID(clamping: row.integer(column + 1))
         feature = NameID(clamping: row.integer(column + 2))

@@ -6,7 +6,9 @@
 A figure is a ratio: the reference runs before and after each measurement, and the mean of the two counts.
 DIRECTORY holds the compiled floor, nothing and load and takes the data. Prints a Markdown table.
 """
-import argparse, json, os, random, re, shutil, signal, socket, statistics, subprocess, sys, time, urllib.request
+import argparse, json, os, random, shutil, socket, statistics, subprocess, sys, time, urllib.request
+
+from common import Server, fields, load, print_table, remove, row, thousands
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("costgauge")
@@ -15,9 +17,8 @@ arguments.add_argument("--events", type=int, default=500_000)
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--stored", type=int, default=10_000_000)
 options = arguments.parse_args()
-binary = os.path.abspath(options.costgauge)
+Server.binary = os.path.abspath(options.costgauge)
 os.chdir(options.directory)
-ticks = os.sysconf("SC_CLK_TCK")
 
 
 def make_events(path, count, seed=1):
@@ -40,79 +41,12 @@ def make_events(path, count, seed=1):
                 "cost_usd": round(source.paretovariate(1.4) * 0.0004, 6)}) + "\n")
 
 
-def fields(text):
-    words = text.split()
-    return {words[i]: float(words[i + 1]) for i in range(0, len(words) - 1, 2)}
-
-
-def remove(path):
-    shutil.rmtree(path, ignore_errors=True)
-
-
-class Server:
-    def __init__(self, data, configuration=""):
-        self.log = open("server.log", "w")
-        command = [binary, "serve", f"--storage.path={data}", "--web.listen-address=127.0.0.1:0"]
-        if configuration:
-            open("bench.yaml", "w").write(configuration)
-            command.append("--config.file=bench.yaml")
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(command, stderr=self.log)
-        while True:
-            match = re.search(r"listening.* address=[\d.]+:(\d+)", open("server.log").read())
-            if match:
-                break
-            if self.process.poll() is not None:
-                sys.exit(open("server.log").read())
-            time.sleep(0.005)
-        self.seconds = time.monotonic() - self.started
-        self.port = int(match[1])
-
-    def metrics(self):
-        page = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics").read().decode()
-        samples = {}
-        for line in page.splitlines():
-            if not line.startswith("#"):
-                name, value = line.rsplit(" ", 1)
-                samples[name] = float(value)
-        return samples
-
-    def cpu_seconds(self):
-        stat = open(f"/proc/{self.process.pid}/stat").read().rsplit(") ", 1)[1].split()
-        return (int(stat[11]) + int(stat[12])) / ticks
-
-    def memory(self, key="VmHWM"):
-        return int(re.search(key + r":\s+(\d+)", open(f"/proc/{self.process.pid}/status").read())[1]) / 1024
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-        self.log.close()
-
-
 def floor():
     result = fields(subprocess.check_output(["./floor", "events.ndjson", "floor.db"], text=True))
     for suffix in ["", "-wal", "-shm"]:
         if os.path.exists("floor.db" + suffix):
             os.remove("floor.db" + suffix)
     return result["events_per_second"]
-
-
-def load(port, file, connections, lines, seconds=None):
-    command = ["./load", str(port), file, str(connections), str(lines)] + ([str(seconds)] if seconds else [])
-    return fields(subprocess.check_output(command, text=True))
-
-
-rows = []
-
-
-def row(what, ours, reference, ratio, target):
-    rows.append((what, ours, reference, ratio, target))
-    print(f"  {what}: {ours}; {reference}; {ratio}", file=sys.stderr)
-
-
-def thousands(number):
-    return f"{number:,.0f}".replace(",", " ")
 
 
 def batches():
@@ -282,10 +216,4 @@ make_events("events.ndjson", options.events)
 for measurement in [batches, tailed, single, memory_per_id, scrape, restart]:
     measurement()
 remove("data")
-model = re.search(r"model name\s+: (.*)", open("/proc/cpuinfo").read())
-print(f"{model[1] if model else 'unknown processor'}, {os.cpu_count()} cores, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB, "
-      f"load {os.getloadavg()[0]:.1f}; {options.events} events, median of {options.rounds}; {time.strftime('%Y-%m-%d')}\n")
-print("| work | costgauge | reference in the same run | ratio | target |")
-print("|---|---|---|---|---|")
-for entry in rows:
-    print("| " + " | ".join(entry) + " |")
+print_table(f"{options.events} events, median of {options.rounds}")

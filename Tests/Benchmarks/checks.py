@@ -7,7 +7,9 @@ and GET /v1/costs over 30 days of many events.
 DIRECTORY holds the compiled nothing and load, and takes the data. Requests are sent by wrk over 16
 connections; those of the two servers are the same bytes. Prints a Markdown table.
 """
-import argparse, json, os, random, re, shutil, signal, socket, statistics, subprocess, sys, time, urllib.request
+import argparse, json, os, random, re, socket, statistics, subprocess, sys, time, urllib.request
+
+from common import Server, load, print_table, remove, row, thousands
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("costgauge")
@@ -16,7 +18,7 @@ arguments.add_argument("--seconds", type=int, default=3)
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--stored", type=int, default=10_000_000)
 options = arguments.parse_args()
-binary = os.path.abspath(options.costgauge)
+Server.binary = os.path.abspath(options.costgauge)
 os.chdir(options.directory)
 
 BUDGETS = """
@@ -26,35 +28,10 @@ budgets:
 """
 
 
-class Server:
-    def __init__(self, configuration):
-        shutil.rmtree("data", ignore_errors=True)
-        open("bench.yaml", "w").write(configuration)
-        self.log = open("server.log", "w")
-        self.process = subprocess.Popen(
-            [binary, "serve", "--storage.path=data", "--web.listen-address=127.0.0.1:0", "--config.file=bench.yaml"],
-            stderr=self.log)
-        while True:
-            match = re.search(r"listening.* address=[\d.]+:(\d+)", open("server.log").read())
-            if match:
-                break
-            if self.process.poll() is not None:
-                sys.exit(open("server.log").read())
-            time.sleep(0.005)
-        self.port = int(match[1])
-
-    def load(self, path, connections=4, lines=1000):
-        subprocess.check_output(["./load", str(self.port), path, str(connections), str(lines)])
-
-    def get(self, path):
-        start = time.monotonic()
-        body = urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}").read()
-        return time.monotonic() - start, body
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-        self.log.close()
+def get(server, path):
+    start = time.monotonic()
+    body = urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}").read()
+    return time.monotonic() - start, body
 
 
 def script(tenants):
@@ -98,24 +75,13 @@ def nothing():
 
 
 def with_scopes(count):
-    server = Server(BUDGETS)
+    remove("data")
+    server = Server("data", BUDGETS)
     with open("scopes.ndjson", "w") as file:
         for tenant in range(count):
             file.write(json.dumps({"tenant": f"tenant-{tenant}", "cost_usd": 0.001}) + "\n")
-    server.load("scopes.ndjson")
+    load(server.port, "scopes.ndjson", 4, 1000)
     return server
-
-
-rows = []
-
-
-def row(what, ours, reference, ratio, target):
-    rows.append((what, ours, reference, ratio, target))
-    print(f"  {what}: {ours}; {reference}; {ratio}", file=sys.stderr)
-
-
-def thousands(number):
-    return f"{number:,.0f}".replace(",", " ")
 
 
 def checks():
@@ -154,12 +120,13 @@ def costs():
             file.write(json.dumps({
                 "timestamp": stamp, "tenant": f"tenant-{skewed(200)}", "user": f"user-{skewed(5000)}", "provider": "openai",
                 "feature": f"feature-{skewed(20)}", "model": f"model-{skewed(10)}", "cost_usd": round(source.random() / 100, 6)}) + "\n")
-    server = Server("")
+    remove("data")
+    server = Server("data")
     for _ in range(options.stored // count):
-        server.load("month.ndjson")
+        load(server.port, "month.ndjson", 4, 1000)
     time.sleep(12)  # the next checkpoint
     for query in ["group_by=feature", "group_by=feature&step=1d", "group_by=tenant,feature"]:
-        times = [server.get(f"/v1/costs?since=30d&{query}")[0] * 1000 for _ in range(20)]
+        times = [get(server, f"/v1/costs?since=30d&{query}")[0] * 1000 for _ in range(20)]
         row(f"/v1/costs?{query}, 30 days, {thousands(options.stored)} events", f"{statistics.median(times):.1f} ms", "", "",
             "< 10 ms" if query == "group_by=feature" else "")
     server.stop()
@@ -167,11 +134,5 @@ def costs():
 
 checks()
 costs()
-shutil.rmtree("data", ignore_errors=True)
-model = re.search(r"model name\s+: (.*)", open("/proc/cpuinfo").read())
-print(f"{model[1] if model else 'unknown processor'}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; "
-      f"median of {options.rounds}; {time.strftime('%Y-%m-%d')}\n")
-print("| work | costgauge | reference in the same run | ratio | target |")
-print("|---|---|---|---|---|")
-for entry in rows:
-    print("| " + " | ".join(entry) + " |")
+remove("data")
+print_table(f"median of {options.rounds}")

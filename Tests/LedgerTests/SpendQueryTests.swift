@@ -1,4 +1,5 @@
 import SQLite
+import Store
 import TestSupport
 import Testing
 import Usage
@@ -136,5 +137,44 @@ import Usage
         try database.execute("drop table spend_sums")
         try database.execute(LedgerSchema.spendSums)
         #expect(try sums() == written)
+    }
+}
+
+extension SpendQueryTests {
+    @Test func `hourly sums by one dimension are those of the roll-ups`() throws {
+        var random = SeededRandom(seed: 43)
+        let harness = try LedgerHarness(path: place.path)
+        harness.commit(events(harness, 800, &random))
+        harness.stop()
+        let live = try LedgerHarness(path: place.path)
+        // And some that are in no stored sum yet.
+        live.commit(events(live, 200, &random))
+        let database = try DataDirectory.openForReading(
+            path: place.path, schema: LedgerHarness.schema)
+        let since = start - 3 * 86_400 + 1234
+        func key(_ dimension: Dimension?, _ event: CostEvent) -> String {
+            let value: NameID =
+                switch dimension {
+                case .tenant: event.tenant
+                case .feature: event.feature
+                case .operation: event.operation
+                case .provider: event.provider
+                case .model: event.model
+                default: 0
+                }
+            return "\(event.timestamp / 3_600_000_000_000) \(value)"
+        }
+        for dimension in [nil, .tenant, .feature, .operation, .provider, .model] as [Dimension?] {
+            var (hourly, expected) = ([String: Int64](), [String: Int64]())
+            try RollUpsTable.readHourly(by: dimension, since: since, from: database) {
+                hourly[key(dimension, $0), default: 0] += $1.nanos
+            }
+            try RollUpsTable.read(
+                since: since / 3600 * 3600, withTail: true, from: database
+            ) { expected[key(dimension, $0), default: 0] += $1.nanos }
+            #expect(hourly == expected && hourly.count > 20)
+        }
+        #expect(!RollUpsTable.hasHourly(.user) && !RollUpsTable.hasHourly(.tag("team")))
+        live.stop()
     }
 }

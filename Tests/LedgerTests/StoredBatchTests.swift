@@ -166,7 +166,11 @@ extension StoredBatchTests {
             let kept = rows.events.filter { !$0.isSkipped }
             #expect(count == kept.count)
             found += rest.events.map { "\(rest.string($0.id)) \($0.tenant) \($0.received)" }
-            let expected = kept.map { "\(rows.string($0.id)) \($0.tenant) \($0.received)" }
+            // Events with neither an id nor a call need not be told.
+            found.removeAll { $0.hasPrefix(" ") }
+            let expected = kept.filter { !$0.id.isEmpty }.map {
+                "\(rows.string($0.id)) \($0.tenant) \($0.received)"
+            }
             #expect(found.sorted() == expected.sorted())
             // Those that need more are read whole.
             let calls = kept.filter { !$0.request.isEmpty }.count
