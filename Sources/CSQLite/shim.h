@@ -4,15 +4,12 @@
 #endif
 #include <sqlite3.h>
 
-// SQLITE_STATIC and SQLITE_TRANSIENT are casts to function pointers, which Swift does not import.
+// SQLITE_TRANSIENT is a cast to a function pointer, which Swift does not import.
 static inline int costgauge_bind_text_copy(sqlite3_stmt *s, int i, const char *p, int n) {
     return sqlite3_bind_text(s, i, p, n, SQLITE_TRANSIENT);
 }
 static inline int costgauge_bind_blob_copy(sqlite3_stmt *s, int i, const void *p, int n) {
     return sqlite3_bind_blob(s, i, p, n, SQLITE_TRANSIENT);
-}
-static inline void costgauge_result_text_borrowed(sqlite3_context *c, const char *p, int n) {
-    sqlite3_result_text(c, p, n, SQLITE_STATIC);
 }
 
 // sqlite3_vtab_config and sqlite3_config are variadic.

@@ -2,9 +2,9 @@
 public enum LedgerSchema {
     /// Names: ids are dense from 1; 1 is `__other__`.
     ///
-    /// Events: one row a call, in order of arrival, no index but the row number. An index over
-    /// random ids would cost 15 times as much as everything else together; duplicates are found in
-    /// memory.
+    /// Events: in order of arrival, no index but the row number. An index over random ids would cost
+    /// 15 times as much as everything else together; duplicates are found in memory. One row a call
+    /// here; `batches` makes it one a batch.
     ///
     /// Roll-ups: sums by quarter hour and all dimensions, for queries and back-fills. Plain tokens
     /// are those that are of no other kind.

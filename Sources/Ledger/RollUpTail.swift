@@ -32,16 +32,13 @@ struct RollUpTail: ~Copyable {
             return true
         }
         let table = try RecordTable(
-            name: "tail_rollups", columns: RollUpWriter.layout,
-            // No entry is stepped over.
-            filter: RecordFilter(offset: 0, mask: 0), in: database)
+            name: "tail_rollups", columns: RollUpWriter.layout, in: database)
         self.delta = delta
         self.table = table
     }
 
     borrowing func lend<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
-        let noText: [UInt8] = []
-        try table.withRecords(delta.entries.span, text: noText.span, body)
+        try table.withRecords(delta.entries.span, body)
     }
 
     static func meta(_ key: String, in database: borrowing Database) throws(SQLiteError) -> Int64 {

@@ -29,9 +29,7 @@ struct RollUpWriter: ~Copyable {
 
     init(_ database: borrowing Database) throws(SQLiteError) {
         let pending = try RecordTable(
-            name: "pending_rollups", columns: Self.layout,
-            // No entry is stepped over.
-            filter: RecordFilter(offset: 0, mask: 0), in: database)
+            name: "pending_rollups", columns: Self.layout, in: database)
         let names = Self.names
         // "where true" tells the parser that the conflict clause belongs to no join.
         let upsert = try database.prepare(
@@ -52,10 +50,7 @@ struct RollUpWriter: ~Copyable {
     private static func run(
         _ upsert: inout Statement, _ pending: borrowing RecordTable, _ delta: RollUpDelta
     ) throws(SQLiteError) {
-        let noText: [UInt8] = []
-        try pending.withRecords(delta.entries.span, text: noText.span) { () throws(SQLiteError) in
-            try upsert.run()
-        }
+        try pending.withRecords(delta.entries.span) { () throws(SQLiteError) in try upsert.run() }
     }
 
     static var layout: [RecordColumn] {

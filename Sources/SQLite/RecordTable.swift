@@ -4,9 +4,8 @@ import CSQLite
 // table>` runs one statement for a whole batch and costs about 0.6 of twelve binds and a step per
 // row. The virtual table reads the caller's records in place:
 //
-//      [Record]  | 0: id, time, tenant ... | 1: ... | 2: ... |   one stride of Record each
+//      [Record]  | 0: quarter, tenant ... | 1: ... | 2: ... |   one stride of Record each
 //                      ^ offset, kind: one `RecordColumn` each
-//      text      | bytes that the records' text references point into |
 //
 // https://www.sqlite.org/vtab.html, "eponymous-only virtual tables".
 
@@ -14,13 +13,7 @@ import CSQLite
 public struct RecordColumn: Sendable {
     public enum Kind: Sendable, BitwiseCopyable {
         case int64
-        /// An Int64 that is NULL when it equals Int64.min.
-        case optionalInt64
         case uint32
-        /// A UInt32 that is NULL when 0: dictionary ids and counts that are mostly absent.
-        case nonZeroUInt32
-        /// Two UInt32, offset and length into the batch's text; NULL when the length is 0.
-        case text
     }
 
     let name: String
@@ -34,17 +27,6 @@ public struct RecordColumn: Sendable {
     }
 }
 
-/// Records whose byte at `offset` has a bit of `mask` set are stepped over.
-public struct RecordFilter: Sendable {
-    let offset: Int
-    let mask: UInt8
-
-    public init(offset: Int, mask: UInt8) {
-        self.offset = offset
-        self.mask = mask
-    }
-}
-
 /// A virtual table over records in memory, readable only within `withRecords`.
 @safe
 public struct RecordTable: ~Copyable {
@@ -52,10 +34,10 @@ public struct RecordTable: ~Copyable {
 
     /// Registers the table under `name`. It must not outlive the database.
     public init(
-        name: String, columns: [RecordColumn], filter: RecordFilter, in database: borrowing Database
+        name: String, columns: [RecordColumn], in database: borrowing Database
     ) throws(SQLiteError) {
         unsafe source = .allocate(capacity: 1)
-        unsafe source.initialize(to: RecordSource(columns: columns, filter: filter))
+        unsafe source.initialize(to: RecordSource(columns: columns))
         let code = unsafe sqlite3_create_module(
             database.handle, name, recordModule.pointer, UnsafeMutableRawPointer(source))
         guard code == SQLITE_OK else {
@@ -72,17 +54,15 @@ public struct RecordTable: ~Copyable {
 
     /// Lends the records to the statements that `body` runs.
     public borrowing func withRecords<Record: BitwiseCopyable, Failure: Error>(
-        _ records: Span<Record>, text: Span<UInt8>, _ body: () throws(Failure) -> Void
+        _ records: Span<Record>, _ body: () throws(Failure) -> Void
     ) throws(Failure) {
-        // The closures of the spans rethrow untyped, so the outcome travels beside them.
+        // The closure of the span rethrows untyped, so the outcome travels beside it.
         var failure: Failure?
         unsafe records.withUnsafeBytes { bytes in
-            unsafe text.withUnsafeBytes { text in
-                unsafe source.pointee.lend(
-                    bytes, count: records.count, stride: MemoryLayout<Record>.stride, text: text)
-                do throws(Failure) { try body() } catch { failure = error }
-                unsafe source.pointee.takeBack()
-            }
+            unsafe source.pointee.lend(
+                bytes, count: records.count, stride: MemoryLayout<Record>.stride)
+            do throws(Failure) { try body() } catch { failure = error }
+            unsafe source.pointee.takeBack()
         }
         if let failure { throw failure }
     }
@@ -95,14 +75,11 @@ struct RecordSource: ~Copyable {
     let declaration: String
     private let columns: UnsafeMutablePointer<RecordColumn.Layout>
     private let columnCount: Int
-    private let filter: RecordFilter
     private var rows: UnsafeRawPointer?
     private(set) var count = 0
     private var stride = 0
-    private var text: UnsafeRawPointer?
-    private var textCount = 0
 
-    init(columns: [RecordColumn], filter: RecordFilter) {
+    init(columns: [RecordColumn]) {
         declaration = "create table records(" + columns.map(\.name).joined(separator: ",") + ")"
         // A raw array: an Array would be retained and released once a cell.
         unsafe self.columns = .allocate(capacity: columns.count)
@@ -110,39 +87,19 @@ struct RecordSource: ~Copyable {
             unsafe (self.columns + index).initialize(to: column.layout)
         }
         columnCount = columns.count
-        self.filter = filter
     }
 
     deinit { unsafe columns.deallocate() }
 
-    mutating func lend(
-        _ bytes: UnsafeRawBufferPointer, count: Int, stride: Int, text: UnsafeRawBufferPointer
-    ) {
+    mutating func lend(_ bytes: UnsafeRawBufferPointer, count: Int, stride: Int) {
         unsafe rows = bytes.baseAddress
         self.count = count
         self.stride = stride
-        unsafe self.text = text.baseAddress
-        textCount = text.count
     }
 
     mutating func takeBack() {
         unsafe rows = nil
         count = 0
-        unsafe text = nil
-        textCount = 0
-    }
-
-    /// The first row at or after `row` that the filter lets through, or `count`.
-    func next(from row: Int) -> Int {
-        guard let rows = unsafe rows else { return count }
-        var row = row
-        while row < count {
-            let flags = unsafe rows.load(
-                fromByteOffset: row &* stride &+ filter.offset, as: UInt8.self)
-            if flags & filter.mask == 0 { return row }
-            row &+= 1
-        }
-        return count
     }
 
     func emit(row: Int, column: Int, to context: OpaquePointer?) {
@@ -152,23 +109,8 @@ struct RecordSource: ~Copyable {
         switch layout.kind {
         case .int64:
             unsafe sqlite3_result_int64(context, cell.load(as: Int64.self))
-        case .optionalInt64:
-            let value = unsafe cell.load(as: Int64.self)
-            if value != Int64.min { unsafe sqlite3_result_int64(context, value) }
         case .uint32:
             unsafe sqlite3_result_int64(context, Int64(cell.load(as: UInt32.self)))
-        case .nonZeroUInt32:
-            let value = unsafe cell.load(as: UInt32.self)
-            if value != 0 { unsafe sqlite3_result_int64(context, Int64(value)) }
-        case .text:
-            let offset = unsafe Int(cell.load(as: UInt32.self))
-            let length = unsafe Int(cell.load(fromByteOffset: 4, as: UInt32.self))
-            guard length > 0, let text = unsafe text else { return }
-            precondition(
-                offset + length <= textCount,
-                "BUG: text \(offset)+\(length) of a record ends past \(textCount)")
-            unsafe costgauge_result_text_borrowed(
-                context, (text + offset).assumingMemoryBound(to: CChar.self), Int32(length))
         }
     }
 }
@@ -278,14 +220,12 @@ private func recordFilter(
     _ text: UnsafePointer<CChar>?,
     _ count: Int32, _ arguments: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-    unsafe withCursor(cursor) { unsafe $0.pointee.row = $0.pointee.source.pointee.next(from: 0) }
+    unsafe withCursor(cursor) { unsafe $0.pointee.row = 0 }
     return SQLITE_OK
 }
 
 private func recordNext(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
-    unsafe withCursor(cursor) {
-        unsafe $0.pointee.row = $0.pointee.source.pointee.next(from: $0.pointee.row + 1)
-    }
+    unsafe withCursor(cursor) { unsafe $0.pointee.row += 1 }
     return SQLITE_OK
 }
 

@@ -56,7 +56,7 @@ extension UInt32 {
 }
 
 /// One call, decoded, in a form that needs no allocation: names are interned, other text refers
-/// into the batch, amounts are integers. `EventsTable` reads the fields in place by their offsets.
+/// into the batch, amounts are integers.
 public struct CostEvent: BitwiseCopyable, Sendable {
     public struct Flags: OptionSet, BitwiseCopyable, Sendable {
         public let rawValue: UInt8
