@@ -7,7 +7,7 @@ PEERS := prometheus sqlite3 python3 python3-venv victoria-metrics \
 	chromium chromium-driver
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test build bench format lint clean libraries peers
+.PHONY: help demo test tsan build bench format lint clean libraries peers
 
 help: ## lists what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,23 @@ demo: libraries ## builds and runs a simulated company; Ctrl-C stops it
 test: libraries peers ## runs all tests, with the real Prometheus and friends
 	swift build --build-tests
 	REQUIRE_PEERS=1 swift test --skip-build
+
+# What an event passes on its way to the ledger: rooms, then the real binary.
+INTAKE := UsageTests IntakeTests OTLPTests LiteLLMTests LedgerTests \
+	IngestTests TailTests HTTPTests OverloadTests LifeTests
+TSAN := $(CURDIR)/.build/tsan
+
+# The demo is no part of it, and slow. Reports are collected from the binaries that tests start, too.
+tsan: libraries ## runs the tests of the intake under ThreadSanitizer
+	$(call install,sqlite3)
+	mkdir -p $(TSAN)
+	rm -f $(TSAN)/report.*
+	clang -O2 -Wall -Wextra -Werror -c Tests/ThreadSanitizer/mutex.c -o $(TSAN)/mutex.o
+	TSAN_OPTIONS=log_path=$(TSAN)/report swift test --sanitize=thread --scratch-path $(TSAN) \
+	  -Xlinker $(TSAN)/mutex.o $(addprefix --filter ,$(INTAKE)) --skip 'the demo runs'; status=$$?; \
+	for report in $(TSAN)/report.*; do \
+	  if [ -e $$report ]; then swift demangle <$$report; status=1; fi; \
+	done; exit $$status
 
 build: libraries ## builds .build/release/costgauge
 	swift build -c release --product costgauge

@@ -134,6 +134,19 @@ struct Tidy {
         }
     }
 
+    @Test func `make tsan names suites that are there`() throws {
+        let makefile = try String(
+            contentsOfFile: Costgauge.repository + "/Makefile", encoding: .utf8)
+        let list = try #require(makefile.firstMatch(of: /INTAKE := ((?:.*\\\n)*.*)/))
+        let suites = list.1.matches(of: /\w+/).map { String($0.0) }
+        #expect(suites.count >= 10)
+        for suite in suites {
+            let room = Costgauge.repository + "/Tests/" + suite
+            let file = Costgauge.repository + "/Tests/EndToEndTests/\(suite).swift"
+            #expect([room, file].contains(where: FileManager.default.fileExists), "\(suite)")
+        }
+    }
+
     @Test func `every exported metric is documented, and no other`() throws {
         let page = try String(
             contentsOfFile: Costgauge.repository + "/dashboards/README.md", encoding: .utf8)
