@@ -1,11 +1,11 @@
 /* Makes the order that a contended Synchronization.Mutex gives visible to ThreadSanitizer.
  *
- * On Linux the mutex is one word, the address of the mutex. The compiler puts the uncontended half of
- * lock and unlock, a compare-and-exchange of that word, into the caller, where the sanitizer sees it.
+ * On Linux the state of the mutex is one word, at its address. The compiler puts the uncontended half
+ * of lock and unlock, a compare-and-exchange of that word, into the caller, where the sanitizer sees it.
  * What happens when two threads meet is in libswiftSynchronization.so, which is built without the
- * sanitizer: the lock is taken there and nothing says so, and every access under it is reported as a
- * race. `make tsan` links this file into the programs, so that they call the functions below, which
- * call the library's and tell the sanitizer what these have done.
+ * sanitizer: the lock is taken or passed on there, nothing says so, and every access under it is
+ * reported as a race. `make tsan` links this file into the programs, so that they call the functions
+ * below, which call the library's and tell the sanitizer what these have done.
  *
  * Nothing is hidden: an access outside of the lock is reported as before, and if the library renames
  * its functions, the false reports are back.
@@ -37,7 +37,7 @@ SWIFT void lock_slow(uint32_t thread, SELF mutex) __asm__(LOCK_SLOW);
 SWIFT bool try_lock_slow(SELF mutex) __asm__(TRY_LOCK_SLOW);
 SWIFT void unlock_slow(SELF mutex) __asm__(UNLOCK_SLOW);
 
-/* The word has the mutex's address, so these meet the exchanges that the sanitizer has seen. */
+/* By address: what these say joins what the sanitizer has seen of the exchanges in the callers. */
 SWIFT void lock_slow(uint32_t thread, SELF mutex) {
     library_lock(thread, mutex);
     __tsan_acquire(mutex);
