@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
 
         // Wrappers.
-        room("HTTPServer", ["CMicroHTTPD", "Wire"]),
+        room("HTTPServer", ["CMicroHTTPD", "Threading", "Wire"]),
         room("HTTPClient", ["CCurl", "Threading"]),
         room("Crypto", ["CCrypto"]),
         room("SQLite", ["CSQLite"]),
@@ -68,7 +68,7 @@ let package = Package(
         room("Aggregation", ["JSON", "Usage", "Wire"]),
         room("Protobuf"),
         room("Threading"),
-        room("Files"),
+        room("Files", ["Threading"]),
         room("TimeZones", ["Wire"]),
         room("Logging", ["Usage", "Wire"]),
         room("Store", ["SQLite"]),
@@ -189,6 +189,7 @@ let package = Package(
         test("Wire"),
         test("Crypto", ["Wire"]),
         test("HTTPClient"),
+        test("HTTPServer"),
         test("JSON"),
         test("Gzip"),
         test("YAML"),

@@ -11,6 +11,8 @@ public final class API: HTTPHandler {
     let services: APIServices
     let address: ListenAddress
     private let table: RouteTable
+    /// As the routes of the table, and one more for what is none of them.
+    private let counters: [SelfMetrics.RequestCounter]
     private let requestGuard: RequestGuard?
     private let asksForTokens: Bool
     private let events: EventsHandler
@@ -39,6 +41,9 @@ public final class API: HTTPHandler {
         case .everything: table = RouteTable.everything
         case .open: table = RouteTable(APIRoute.open)
         case .otlp: table = RouteTable(APIRoute.otlpOnly)
+        }
+        counters = (table.routes.map(\.path) + ["other"]).map {
+            services.metrics.counter(ofRequestsTo: $0)
         }
         requestGuard = surface == .open ? nil : RequestGuard(address: address)
         asksForTokens = surface != .open
@@ -202,7 +207,7 @@ public final class API: HTTPHandler {
 
     private func count(_ exchange: HTTPExchange, _ status: Int) {
         services.metrics.count(
-            requestTo: exchange.route.map { table.routes[$0].path } ?? "other", code: status,
+            counters[exchange.route ?? table.routes.count], code: status,
             nanos: services.time.monotonicNanos &- exchange.startedNanos)
     }
 

@@ -28,7 +28,7 @@ struct AuthzHandler: Sendable {
     private func answer(_ exchange: HTTPExchange) -> HTTPResponse {
         do throws(APIError) {
             var fields = try admission.reading { () throws(AdmissionFault) in
-                try headers.fields { exchange.header($0) }
+                try headers.fields { exchange.header(named: $0) }
             }
             let owner = exchange.owner
             let (request, isUnpriced) = try admission.request(&fields, tenant: owner)

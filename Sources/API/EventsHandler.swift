@@ -8,21 +8,21 @@ internal import Wire
 struct EventsHandler: Sendable {
     let bodies: EventBodies
 
-    private static let types: Set<String> = [
+    private static let types: [StaticString] = [
         "application/json", "application/x-ndjson", "application/ndjson", "application/jsonl",
         "application/x-jsonlines", "application/json-lines",
     ]
 
     /// What the head alone decides.
     func admit(_ exchange: HTTPExchange) throws(APIError) {
-        if let type = exchange.header("Content-Type") {
-            let media = type.prefix { $0 != ";" && $0 != " " }.lowercased()
-            guard Self.types.contains(media) else {
-                throw APIError(
-                    status: 415, code: "unsupported_content_type",
-                    message: "Content-Type \"\(media.prefix(100))\" is not read here; send "
-                        + "application/json or application/x-ndjson")
-            }
+        if exchange.mediaType(isOneOf: Self.types) == false {
+            let type = exchange.header("Content-Type") ?? ""
+            let media = type.prefix { $0 != ";" && $0 != " " }
+            throw APIError(
+                status: 415, code: "unsupported_content_type",
+                message:
+                    "Content-Type \"\(media.lowercased().prefix(100))\" is not read here; send "
+                    + "application/json or application/x-ndjson")
         }
         try BodyDecoding.check(exchange)
         do throws(BodyRefusal) { try bodies.checkRoom() } catch { throw answer(error) }
@@ -54,7 +54,15 @@ struct EventsAnswer {
     let report: IntakeReport
     let outcome: Receipt.Outcome
 
+    /// What most senders of single events are told.
+    private static let oneAccepted = EventsAnswer(report: IntakeReport(), outcome: .oneAccepted)
+        .composed
+
     var response: HTTPResponse {
+        report.isPlain && outcome == .oneAccepted ? Self.oneAccepted : composed
+    }
+
+    private var composed: HTTPResponse {
         if let failure = outcome.failure { return refusal(failure).response }
         if report.read == 0, report.textFaults > 0, report.textFaults == report.rejectedCount {
             return malformed.response

@@ -9,12 +9,15 @@ internal import HTTPServer
 struct RequestGuard: Sendable {
     /// Host names by which this server may be called, without port, lower case.
     private let hosts: Set<String>
+    /// As most call it, with the port.
+    private let usual: String
 
     private let isLoopback: Bool
 
     init(address: ListenAddress) {
         isLoopback = address.isLoopback
         hosts = ["localhost", "127.0.0.1", "::1", address.host]
+        usual = "\(address)"
     }
 
     func check(_ exchange: HTTPExchange, hasTokens: Bool) throws(APIError) {
@@ -22,13 +25,14 @@ struct RequestGuard: Sendable {
             throw APIError(
                 status: 400, code: "host_missing", message: "the Host header is required")
         }
-        guard hasTokens || !isLoopback || hosts.contains(Self.name(of: host)) else {
+        guard hasTokens || !isLoopback || host == usual || hosts.contains(Self.name(of: host))
+        else {
             throw APIError(
                 status: 403, code: "host_refused",
                 message: "Host \"\(host.prefix(100))\" is not this server; call it by "
                     + hosts.sorted().joined(separator: ", "))
         }
-        guard let origin = exchange.header("Origin") else { return }
+        guard exchange.has(header: "Origin"), let origin = exchange.header("Origin") else { return }
         guard origin == "http://\(host)" || origin == "https://\(host)" else {
             throw APIError(
                 status: 403, code: "origin_refused",

@@ -45,3 +45,16 @@ static inline void costgauge_mhd_client(
     if (getnameinfo(address, size, buffer, (socklen_t)capacity, NULL, 0, NI_NUMERICHOST) != 0)
         buffer[0] = 0;
 }
+
+// The file that libmicrohttpd waits for; -1 when it has none.
+static inline int costgauge_mhd_epoll(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? info->epoll_fd : -1;
+}
+
+// Milliseconds until libmicrohttpd has something to do by itself: 0 at once, -1 never.
+static inline int costgauge_mhd_timeout(struct MHD_Daemon *daemon) {
+    MHD_UNSIGNED_LONG_LONG milliseconds;
+    if (MHD_get_timeout(daemon, &milliseconds) != MHD_YES) return -1;
+    return milliseconds > 60000 ? 60000 : (int)milliseconds;
+}

@@ -1,4 +1,6 @@
 import CMicroHTTPD
+internal import Glibc
+internal import Synchronization
 internal import Wire
 
 /// One request and its response.
@@ -8,8 +10,7 @@ internal import Wire
 @safe
 public final class HTTPExchange: @unchecked Sendable {
     // The hand-over between threads is ordered by the queue that carries the exchange there and by
-    // libmicrohttpd's own lock (suspend and resume) on the way back; no field is touched in
-    // between.
+    // `parking` on the way back; no other field is touched in between.
 
     public let method: HTTPMethod
     /// As sent, still percent-encoded, without the query.
@@ -33,6 +34,9 @@ public final class HTTPExchange: @unchecked Sendable {
     var refusal: HTTPResponse?
     private var response: HTTPResponse?
     private(set) var isParked = false
+    let parking = Atomic<Parking>(.none)
+    private(set) var parkedInRound: UInt64 = 0
+    private var hasPlace = false
     /// Body bytes that count against the server's common bound.
     var countedBytes = 0
 
@@ -52,28 +56,92 @@ public final class HTTPExchange: @unchecked Sendable {
         return body
     }
 
-    /// Suspends the connection: the server's thread goes on with others until `respond`.
+    /// The server's thread goes on with others until `respond`. Call it on that thread.
     public func park() {
         precondition(!isParked && response == nil, "BUG: parked twice or after the response")
         isParked = true
+        hasPlace = server.loop.takePlace()
+        if hasPlace {
+            parkedInRound = server.loop.round
+            parking.store(.inPlace, ordering: .releasing)
+        } else {
+            parking.store(.suspended, ordering: .releasing)
+            unsafe MHD_suspend_connection(connection)
+        }
+    }
+
+    /// From in place, while it may be answered by another thread.
+    func suspend() {
         unsafe MHD_suspend_connection(connection)
+        let (isSuspended, _) = parking.compareExchange(
+            expected: .inPlace, desired: .suspended, ordering: .acquiringAndReleasing)
+        // Answered in the meantime, by somebody who saw it in place.
+        if !isSuspended { unsafe MHD_resume_connection(connection) }
+    }
+
+    /// When it waited in place, it does so no more.
+    func leavePlace() {
+        if hasPlace { server.loop.leavePlace() }
+        hasPlace = false
     }
 
     /// From any thread, once.
     public func respond(_ response: HTTPResponse) {
         precondition(self.response == nil, "BUG: a second response to \(method.rawValue) \(path)")
         self.response = response
-        // Nothing may follow the resume: the server's thread owns the exchange from then on.
-        if isParked { unsafe MHD_resume_connection(connection) }
+        guard isParked else { return }
+        // The server's thread owns the exchange from here on.
+        let before = parking.exchange(.answered, ordering: .acquiringAndReleasing)
+        if before == .suspended { unsafe MHD_resume_connection(connection) }
+        server.loop.noteAnswer()
     }
 
     func takeResponse() -> HTTPResponse? { response }
 
     /// The first header of that name, ignoring case.
-    public func header(_ name: String) -> String? {
-        guard let value = unsafe MHD_lookup_connection_value(connection, .HEADER_KIND, name)
-        else { return nil }
-        return unsafe String(cString: value)
+    public func header(_ name: StaticString) -> String? {
+        unsafe value(ofHeader: name).map { unsafe String(cString: $0) }
+    }
+
+    /// For names that are known at run time only.
+    public func header(named name: String) -> String? {
+        unsafe MHD_lookup_connection_value(connection, .HEADER_KIND, name)
+            .map { unsafe String(cString: $0) }
+    }
+
+    public func has(header name: StaticString) -> Bool {
+        unsafe value(ofHeader: name) != nil
+    }
+
+    /// True when the media type in Content-Type, without its parameters and whatever its case, is
+    /// one of these; nil without the header.
+    public func mediaType(isOneOf types: [StaticString]) -> Bool? {
+        guard let sent = unsafe value(ofHeader: "Content-Type") else { return nil }
+        let length = unsafe strcspn(sent, "; ")
+        return types.contains { type in
+            guard type.utf8CodeUnitCount == length else { return false }
+            return unsafe strncasecmp(sent, Self.text(type), length) == 0
+        }
+    }
+
+    /// Decimal digits and nothing else; nil when the header is missing, something else or too large.
+    func number(inHeader name: StaticString) -> Int? {
+        guard let sent = unsafe value(ofHeader: name) else { return nil }
+        var (number, at) = (0, 0)
+        while case let digit = unsafe sent[at], digit != 0 {
+            guard digit >= 0x30, digit <= 0x39, number < Int.max / 10 else { return nil }
+            number = number * 10 + Int(digit - 0x30)
+            at += 1
+        }
+        return at > 0 ? number : nil
+    }
+
+    private func value(ofHeader name: StaticString) -> UnsafePointer<CChar>? {
+        unsafe MHD_lookup_connection_value(connection, .HEADER_KIND, Self.text(name))
+    }
+
+    private static func text(_ text: StaticString) -> UnsafePointer<CChar> {
+        unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
     }
 
     /// The address of the peer, without its port; empty when it is not known. Before `park` only.

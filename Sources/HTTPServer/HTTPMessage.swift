@@ -1,3 +1,5 @@
+internal import Glibc
+
 public enum HTTPMethod: String, Sendable {
     case get = "GET"
     case head = "HEAD"
@@ -6,6 +8,16 @@ public enum HTTPMethod: String, Sendable {
     case delete = "DELETE"
     case options = "OPTIONS"
     case other = "other"
+
+    init(_ text: UnsafePointer<CChar>) {
+        if unsafe strcmp(text, "POST") == 0 {
+            self = .post
+        } else if unsafe strcmp(text, "GET") == 0 {
+            self = .get
+        } else {
+            self = HTTPMethod(rawValue: unsafe String(cString: text)) ?? .other
+        }
+    }
 }
 
 public struct HTTPResponse: Sendable {

@@ -5,6 +5,7 @@ internal import Synchronization
 // once more after a parked exchange was resumed.
 extension HTTPServer {
     func begin(_ exchange: HTTPExchange) -> MHD_Result {
+        loop.steps += 1
         switch handler.admit(exchange) {
         case .receive(let bytesMax):
             exchange.bytesMax = bytesMax
@@ -19,8 +20,8 @@ extension HTTPServer {
         case .refuse(let response):
             exchange.refusal = response
             guard let length = exchange.contentLength else {
-                return exchange.header("Transfer-Encoding") == nil
-                    ? send(response, to: exchange) : .YES
+                return exchange.has(header: "Transfer-Encoding")
+                    ? .YES : send(response, to: exchange)
             }
             // Unread bytes at the close would reset the connection and lose the answer.
             return exchange.isUnworthReading(length) ? send(response, to: exchange) : .YES
@@ -28,6 +29,7 @@ extension HTTPServer {
     }
 
     func receive(_ bytes: UnsafeBufferPointer<UInt8>, for exchange: HTTPExchange) {
+        loop.steps += 1
         guard exchange.refusal == nil, exchange.bodyOutcome == .complete else { return }
         let total = exchange.body.count + bytes.count
         if total > exchange.bytesMax {
@@ -43,6 +45,8 @@ extension HTTPServer {
     }
 
     func finish(_ exchange: HTTPExchange) -> MHD_Result {
+        if exchange.isParked { return lookAgain(exchange) }
+        loop.steps += 1
         if let response = exchange.refusal ?? exchange.takeResponse() {
             return send(response, to: exchange)
         }
@@ -50,6 +54,30 @@ extension HTTPServer {
         // A parked exchange belongs to another thread now and may not be looked at.
         guard !exchange.isParked, let response = exchange.takeResponse() else { return .YES }
         return send(response, to: exchange)
+    }
+
+    /// A parked exchange, asked about again: in place in every round, suspended once resumed.
+    private func lookAgain(_ exchange: HTTPExchange) -> MHD_Result {
+        switch exchange.parking.load(ordering: .acquiring) {
+        case .answered:
+            loop.steps += 1
+            exchange.leavePlace()
+            guard let response = exchange.takeResponse() else { return .NO }
+            return send(response, to: exchange)
+        case .inPlace where loop.round - exchange.parkedInRound > ServerLoop.roundsInPlaceMax:
+            loop.steps += 1
+            exchange.leavePlace()
+            exchange.suspend()
+            return .YES
+        case .inPlace, .suspended, .none: return .YES
+        }
+    }
+
+    /// The request is over, answered or not.
+    func end(_ exchange: HTTPExchange) {
+        loop.steps += 1
+        exchange.leavePlace()
+        releaseBody(of: exchange)
     }
 
     /// Gives the body's share of the common bound back, once.
@@ -65,31 +93,68 @@ extension HTTPServer {
     }
 
     private func send(_ response: HTTPResponse, to exchange: HTTPExchange) -> MHD_Result {
+        if let last = lastReply, last.isOf(response) {
+            return unsafe MHD_queue_response(
+                exchange.connection, UInt32(response.status), last.reply)
+        }
+        guard let reply = unsafe reply(response) else { return .NO }
+        defer { unsafe keepOrDestroy(reply, of: response) }
+        return unsafe MHD_queue_response(exchange.connection, UInt32(response.status), reply)
+    }
+
+    private func reply(_ response: HTTPResponse) -> OpaquePointer? {
         let created = unsafe response.body.withUnsafeBytes { bytes in
             unsafe MHD_create_response_from_buffer(
                 bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress),
                 .RESPMEM_MUST_COPY)
         }
-        guard let reply = unsafe created else { return .NO }
-        defer { unsafe MHD_destroy_response(reply) }
-        unsafe MHD_add_response_header(reply, "Content-Type", response.contentType)
-        for (name, value) in settings.headers {
-            unsafe MHD_add_response_header(reply, name, value)
+        guard let reply = unsafe created else { return nil }
+        func add(_ name: String, _ value: String) {
+            _ = unsafe name.withCString { name in
+                unsafe value.withCString { value in
+                    unsafe MHD_add_response_header(reply, name, value)
+                }
+            }
         }
-        for (name, value) in response.headers where !settings.replaces(name) {
-            unsafe MHD_add_response_header(reply, name, value)
-        }
-        return unsafe MHD_queue_response(exchange.connection, UInt32(response.status), reply)
+        add("Content-Type", response.contentType)
+        for (name, value) in settings.headers { add(name, value) }
+        for (name, value) in response.headers where !settings.replaces(name) { add(name, value) }
+        return unsafe reply
+    }
+
+    /// libmicrohttpd lets go of a reply when its last connection has sent it.
+    private func keepOrDestroy(_ reply: OpaquePointer, of response: HTTPResponse) {
+        guard LastReply.canHold(response) else { return unsafe MHD_destroy_response(reply) }
+        if let last = lastReply { unsafe MHD_destroy_response(last.reply) }
+        lastReply = unsafe LastReply(response: response, reply: reply)
+    }
+}
+
+/// The reply that was made last. Short answers repeat themselves: "one event was accepted".
+@safe
+struct LastReply {
+    private static let bytesMax = 256
+
+    let response: HTTPResponse
+    let reply: OpaquePointer
+
+    static func canHold(_ response: HTTPResponse) -> Bool {
+        response.headers.isEmpty && response.body.count <= bytesMax
+    }
+
+    func isOf(_ other: HTTPResponse) -> Bool {
+        other.headers.isEmpty && other.body == response.body
+            && other.contentType == response.contentType
     }
 }
 
 extension HTTPExchange {
     /// The announced length; nil for a chunked body and for none.
-    var contentLength: Int? { header("Content-Length").flatMap { Int($0) } }
+    var contentLength: Int? { number(inHeader: "Content-Length") }
 
     /// A body that nobody will read: too long to drain, or one that the client has not begun to
     /// send.
     func isUnworthReading(_ length: Int) -> Bool {
-        length == 0 || length > HTTPServer.drainBytesMax || header("Expect") != nil
+        length == 0 || length > HTTPServer.drainBytesMax || has(header: "Expect")
     }
 }

@@ -1,6 +1,7 @@
 import CMicroHTTPD
 internal import Glibc
 internal import Synchronization
+internal import Threading
 
 /// Why the server could not start.
 public struct HTTPServerError: Error, CustomStringConvertible {
@@ -33,20 +34,21 @@ public struct HTTPServerError: Error, CustomStringConvertible {
     }
 }
 
-/// libmicrohttpd with epoll on threads of its own: https://www.gnu.org/software/libmicrohttpd/
+/// libmicrohttpd with epoll on one thread: https://www.gnu.org/software/libmicrohttpd/
 ///
-/// A request waits without a thread: `HTTPExchange.park` suspends its connection, so that a few
-/// threads hold thousands of clients that wait for their commit.
+/// A request waits without a thread: `HTTPExchange.park` lets the server's go on, so that it holds
+/// thousands of clients that wait for their commit.
 @safe
 public final class HTTPServer: @unchecked Sendable {
-    // `daemon` is written by init and stop only, which the owner calls in turn.
+    // `daemon`, `thread` and `isAccepting` are written by init, stopAccepting and stop only, which
+    // the owner calls in turn; `lastReply` is touched by the server's thread only.
 
     public struct Settings: Sendable {
         public var address: ListenAddress
-        public var threads: UInt32
         /// More connections than this wait in the kernel's backlog.
         public var connectionsMax: UInt32
-        /// Request line and headers of one connection, and the buffer its body passes through.
+        /// Half of it for the request line and headers of one connection, the rest for its body
+        /// to pass through and for the answer.
         public var connectionBytes: Int
         /// A connection that sends or takes nothing for so long is closed.
         public var idleSeconds: UInt32
@@ -58,12 +60,11 @@ public final class HTTPServer: @unchecked Sendable {
         public var headers: [(name: String, value: String)] = []
 
         public init(
-            address: ListenAddress, threads: UInt32 = 1, connectionsMax: UInt32 = 4096,
+            address: ListenAddress, connectionsMax: UInt32 = 4096,
             connectionBytes: Int = 32 * 1024, idleSeconds: UInt32 = 30,
             bodiesBytesMax: Int = 256 * 1024 * 1024
         ) {
             self.address = address
-            self.threads = threads
             self.connectionsMax = connectionsMax
             self.connectionBytes = connectionBytes
             self.idleSeconds = idleSeconds
@@ -79,7 +80,11 @@ public final class HTTPServer: @unchecked Sendable {
     let handler: any HTTPHandler
     let log: @Sendable (String) -> Void
     let bodyBytes = Atomic<Int>(0)
+    let loop = ServerLoop()
+    var lastReply: LastReply?
     private var daemon: OpaquePointer?
+    private var thread: NamedThread?
+    private var isAccepting = true
     /// As bound: the port that the kernel chose when 0 was asked for.
     public private(set) var address: ListenAddress
 
@@ -95,7 +100,7 @@ public final class HTTPServer: @unchecked Sendable {
         var options = unsafe Self.options(settings, context)
         if let tls = settings.tls { unsafe tls.add(to: &options) }
         var flags =
-            MHD_USE_EPOLL_INTERNAL_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+            MHD_USE_EPOLL.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
             | MHD_USE_ERROR_LOG.rawValue | MHD_USE_TURBO.rawValue
         if settings.tls != nil { flags |= MHD_USE_TLS.rawValue }
         if settings.address.isIPv6 { flags |= MHD_USE_IPv6.rawValue }
@@ -114,6 +119,9 @@ public final class HTTPServer: @unchecked Sendable {
         unsafe daemon = unsafe started
         address = ListenAddress(
             host: settings.address.host, port: unsafe costgauge_mhd_port(started))
+        thread = NamedThread("http") { [self] in
+            if let daemon = unsafe daemon { unsafe loop.run(daemon) }
+        }
     }
 
     private static func options(
@@ -122,7 +130,7 @@ public final class HTTPServer: @unchecked Sendable {
         func number(_ option: MHD_OPTION, _ value: Int) -> MHD_OptionItem {
             unsafe MHD_OptionItem(option: option, value: value, ptr_value: nil)
         }
-        var options = unsafe [
+        return unsafe [
             number(.CONNECTION_LIMIT, Int(settings.connectionsMax)),
             number(.CONNECTION_TIMEOUT, Int(settings.idleSeconds)),
             number(.CONNECTION_MEMORY_LIMIT, settings.connectionBytes),
@@ -136,24 +144,27 @@ public final class HTTPServer: @unchecked Sendable {
             MHD_OptionItem(
                 option: .UNESCAPE_CALLBACK,
                 value: unescapeFunctionAddress(keepEscapes), ptr_value: nil),
+            number(.END, 0),
         ]
-        if settings.threads > 1 {
-            unsafe options.append(number(.THREAD_POOL_SIZE, Int(settings.threads)))
-        }
-        unsafe options.append(number(.END, 0))
-        return unsafe options
     }
 
     /// Takes no new connections; those that exist go on. Call before `stop`.
     public func stopAccepting() {
-        guard let daemon = unsafe daemon else { return }
+        guard let daemon = unsafe daemon, isAccepting else { return }
+        isAccepting = false
         let listener = unsafe MHD_quiesce_daemon(daemon)
         if listener >= 0 { close(listener) }
     }
 
-    /// Closes every connection and joins the threads. No exchange may be parked any more.
+    /// Closes every connection and joins the thread. No exchange may be parked any more.
     public func stop() {
         guard let daemon = unsafe daemon else { return }
+        stopAccepting()
+        loop.stop()
+        thread?.join()
+        thread = nil
+        if let reply = unsafe lastReply?.reply { unsafe MHD_destroy_response(reply) }
+        lastReply = nil
         unsafe MHD_stop_daemon(daemon)
         unsafe self.daemon = nil
     }
@@ -208,7 +219,7 @@ private func completed(
 ) {
     guard let opaque = unsafe slot?.pointee else { return }
     let exchange = unsafe Unmanaged<HTTPExchange>.fromOpaque(opaque).takeRetainedValue()
-    exchange.server.releaseBody(of: exchange)
+    exchange.server.end(exchange)
     unsafe slot?.pointee = nil
 }
 
@@ -225,8 +236,7 @@ private func answer(
         let server = unsafe Unmanaged<HTTPServer>.fromOpaque(context).takeUnretainedValue()
         let exchange = unsafe HTTPExchange(
             connection: connection, server: server,
-            method: HTTPMethod(rawValue: String(cString: method)) ?? .other,
-            path: String(cString: url))
+            method: HTTPMethod(method), path: String(cString: url))
         unsafe slot.pointee = Unmanaged.passRetained(exchange).toOpaque()
         return server.begin(exchange)
     }

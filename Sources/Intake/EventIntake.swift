@@ -34,6 +34,9 @@ public struct IntakeReport: Equatable, Sendable {
     public var unknownFields: [String] = []
 
     public init() {}
+
+    /// Every event was read, and there is nothing to tell the sender about any.
+    public var isPlain: Bool { rejectedCount == 0 && unknownFields.isEmpty }
 }
 
 /// Reads bodies of cost events into batches. Any thread may call it; readers are reused.

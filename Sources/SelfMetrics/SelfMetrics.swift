@@ -59,7 +59,18 @@ public final class SelfMetrics: Sendable {
         public var configSeconds: Int64 = 0
     }
 
-    private let state: Mutex<Snapshot>
+    /// The requests to one path, which its handler looks up once.
+    public struct RequestCounter: Sendable {
+        fileprivate let index: Int
+    }
+
+    private struct State {
+        /// Without the requests.
+        var snapshot: Snapshot
+        var paths: [(path: String, codes: [(code: Int, count: Int)])] = []
+    }
+
+    private let state: Mutex<State>
 
     /// Every outcome exists from the start, so that a first increment is visible to `increase()`.
     public init(rejectReasons: [String]) {
@@ -73,62 +84,88 @@ public final class SelfMetrics: Sendable {
                 }
             }
         }
-        state = Mutex(snapshot)
+        state = Mutex(State(snapshot: snapshot))
     }
 
-    public var snapshot: Snapshot { state.withLock { $0 } }
+    public var snapshot: Snapshot {
+        state.withLock { state in
+            var snapshot = state.snapshot
+            for (path, codes) in state.paths {
+                for (code, count) in codes {
+                    snapshot.requests[RequestKey(path: path, code: code)] = count
+                }
+            }
+            return snapshot
+        }
+    }
 
     public func count(
         events: Int, from source: Source, _ outcome: EventOutcome, reason: String = ""
     ) {
         guard events > 0 else { return }
         let key = EventsKey(source: source, outcome: outcome, reason: reason)
-        state.withLock { $0.events[key, default: 0] += events }
+        state.withLock { $0.snapshot.events[key, default: 0] += events }
     }
 
     public func count(lateEvents: Int) {
         guard lateEvents > 0 else { return }
-        state.withLock { $0.lateEvents += lateEvents }
+        state.withLock { $0.snapshot.lateEvents += lateEvents }
     }
 
     public func countPush(isTaken: Bool) {
         state.withLock {
-            if isTaken { $0.pushesTaken += 1 } else { $0.pushesFailed += 1 }
+            if isTaken { $0.snapshot.pushesTaken += 1 } else { $0.snapshot.pushesFailed += 1 }
         }
     }
 
     public func countRejectedPoints(_ count: Int) {
-        state.withLock { $0.rejectedPoints += count }
+        state.withLock { $0.snapshot.rejectedPoints += count }
     }
 
     /// `signal` and `reason` come from closed lists.
     public func countIgnored(_ count: Int, signal: String, reason: String) {
         guard count > 0 else { return }
         state.withLock {
-            $0.ignored[IgnoredKey(signal: signal, reason: reason), default: 0] += count
+            $0.snapshot.ignored[IgnoredKey(signal: signal, reason: reason), default: 0] += count
         }
     }
 
-    public func count(requestTo path: String, code: Int, nanos: UInt64) {
-        state.withLock {
-            $0.requests[RequestKey(path: path, code: code), default: 0] += 1
-            $0.request.observe(nanos: nanos)
+    /// Several listeners may share a path.
+    public func counter(ofRequestsTo path: String) -> RequestCounter {
+        state.withLock { state in
+            if let index = state.paths.firstIndex(where: { $0.path == path }) {
+                return RequestCounter(index: index)
+            }
+            state.paths.append((path, []))
+            return RequestCounter(index: state.paths.count - 1)
+        }
+    }
+
+    public func count(_ counter: RequestCounter, code: Int, nanos: UInt64) {
+        state.withLock { state in
+            let codes = state.paths[counter.index].codes
+            if let known = codes.firstIndex(where: { $0.code == code }) {
+                state.paths[counter.index].codes[known].count += 1
+            } else {
+                state.paths[counter.index].codes.append((code, 1))
+            }
+            state.snapshot.request.observe(nanos: nanos)
         }
     }
 
     public func observe(commitNanos: UInt64) {
-        state.withLock { $0.commit.observe(nanos: commitNanos) }
+        state.withLock { $0.snapshot.commit.observe(nanos: commitNanos) }
     }
 
     public func countCommitFailure() {
-        state.withLock { $0.commitFailures += 1 }
+        state.withLock { $0.snapshot.commitFailures += 1 }
     }
 
     /// A reload that failed leaves the time of the last good one.
     public func note(configIsCurrent: Bool, unixSeconds: Int64) {
         state.withLock {
-            $0.isConfigCurrent = configIsCurrent
-            if configIsCurrent { $0.configSeconds = unixSeconds }
+            $0.snapshot.isConfigCurrent = configIsCurrent
+            if configIsCurrent { $0.snapshot.configSeconds = unixSeconds }
         }
     }
 }

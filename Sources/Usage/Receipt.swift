@@ -18,6 +18,13 @@ public final class Receipt: Sendable {
         public var failure: CommitFailure?
 
         public init() {}
+
+        /// One event, new and durable.
+        public static let oneAccepted: Outcome = {
+            var outcome = Outcome()
+            outcome.accepted = 1
+            return outcome
+        }()
     }
 
     private struct State {

@@ -17,6 +17,7 @@ public final class TestHTTPClient {
     public struct Closed: Error {}
 
     private let socket: Int32
+    private var isOpen = true
     private var received: [UInt8] = []
 
     public init(port: UInt16, timeoutSeconds: Int = 30) throws {
@@ -36,7 +37,18 @@ public final class TestHTTPClient {
         guard connected == 0 else { throw Closed() }
     }
 
-    deinit { close(socket) }
+    deinit { if isOpen { close(socket) } }
+
+    /// Nothing more will be sent; answers are still read.
+    public func endSending() { shutdown(socket, Int32(SHUT_WR)) }
+
+    /// The server sees the connection reset at once.
+    public func hangUp() {
+        var reset = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
+        close(socket)
+        isOpen = false
+    }
 
     @discardableResult
     public func request(

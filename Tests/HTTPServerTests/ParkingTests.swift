@@ -1,0 +1,174 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import HTTPServer
+
+/// Parks what comes under `/wait`, answers everything else at once. Bodies tell the path.
+private final class ParkingHandler: HTTPHandler {
+    let parked = Mutex<[HTTPExchange]>([])
+
+    func admit(_ exchange: HTTPExchange) -> HTTPAdmission { .receive(bytesMax: 1024) }
+
+    func handle(_ exchange: HTTPExchange) {
+        guard exchange.path.hasPrefix("/wait") else { return exchange.respond(answer(exchange)) }
+        exchange.park()
+        parked.withLock { $0.append(exchange) }
+    }
+
+    private func answer(_ exchange: HTTPExchange) -> HTTPResponse {
+        HTTPResponse(status: 200, contentType: "text/plain", body: Array(exchange.path.utf8))
+    }
+
+    /// Returns when so many have been parked since the last call.
+    func take(_ count: Int) async throws -> [HTTPExchange] {
+        while parked.withLock({ $0.count }) < count { try await Task.sleep(for: .milliseconds(1)) }
+        return parked.withLock { exchanges in
+            defer { exchanges = [] }
+            return exchanges
+        }
+    }
+
+    func respond(to exchange: HTTPExchange) { exchange.respond(answer(exchange)) }
+}
+
+/// One server with a parking handler, stopped at the end of the test.
+private final class ParkingServer: Sendable {
+    let handler = ParkingHandler()
+    let server: HTTPServer
+
+    init() throws {
+        server = try HTTPServer(
+            settings: HTTPServer.Settings(address: ListenAddress(host: "127.0.0.1", port: 0)),
+            handler: handler, log: { _ in })
+    }
+
+    deinit { server.stop() }
+
+    func client() throws -> TestHTTPClient { try TestHTTPClient(port: server.address.port) }
+
+    /// The server's thread goes on; each request takes it a round or more.
+    func makeRounds(_ count: Int) throws {
+        let client = try client()
+        for _ in 0..<count { _ = try client.request("GET", "/now") }
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct ParkingTests {
+    @Test func `an answer given later reaches its client`() async throws {
+        let parking = try ParkingServer()
+        let client = try parking.client()
+        for number in 0..<3 {
+            try client.send(Array("GET /wait/\(number) HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            for exchange in try await parking.handler.take(1) {
+                parking.handler.respond(to: exchange)
+            }
+            #expect(try client.answer().text == "/wait/\(number)")
+        }
+    }
+
+    @Test func `more may wait than have a place, and others are served meanwhile`() async throws {
+        let parking = try ParkingServer()
+        let count = ServerLoop.placesMax + 50
+        let clients = try (0..<count).map { _ in try parking.client() }
+        for (number, client) in clients.enumerated() {
+            try client.send(Array("GET /wait/\(number) HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        }
+        let exchanges = try await parking.handler.take(count)
+        #expect(try parking.client().request("GET", "/now").text == "/now")
+        for exchange in exchanges.reversed() { parking.handler.respond(to: exchange) }
+        for (number, client) in clients.enumerated() {
+            #expect(try client.answer().text == "/wait/\(number)")
+        }
+    }
+
+    @Test func `there are so many places and no more`() {
+        let loop = ServerLoop()
+        for _ in 0..<ServerLoop.placesMax { #expect(loop.takePlace()) }
+        #expect(!loop.takePlace())
+        loop.leavePlace()
+        #expect(loop.takePlace())
+    }
+
+    @Test func `who waits for many rounds is suspended, and answered all the same`() async throws {
+        let parking = try ParkingServer()
+        let client = try parking.client()
+        try client.send(Array("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        let exchange = try #require(try await parking.handler.take(1).first)
+        try parking.makeRounds(Int(ServerLoop.roundsInPlaceMax) + 2)
+        #expect(exchange.parking.load(ordering: .acquiring) == .suspended)
+        parking.handler.respond(to: exchange)
+        #expect(try client.answer().text == "/wait")
+    }
+
+    @Test func `answers race with the step from in place to suspended`() async throws {
+        let parking = try ParkingServer()
+        let clients = try (0..<8).map { _ in try parking.client() }
+        for round in 0..<40 {
+            for client in clients {
+                try client.send(Array("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            }
+            let exchanges = try await parking.handler.take(clients.count)
+            async let rounds: Void = parking.makeRounds(Int(ServerLoop.roundsInPlaceMax) - 10)
+            for exchange in exchanges {
+                try await Task.sleep(for: .microseconds(round * 20))
+                parking.handler.respond(to: exchange)
+            }
+            for client in clients { #expect(try client.answer().text == "/wait") }
+            try await rounds
+        }
+    }
+
+    @Test func `a client that goes away gives its place back`() async throws {
+        let parking = try ParkingServer()
+        for _ in 0..<2 * ServerLoop.placesMax {
+            let client = try parking.client()
+            try client.send(Array("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            let exchanges = try await parking.handler.take(1)
+            client.hangUp()
+            // Its connection is closed in a round after this one.
+            try parking.makeRounds(2)
+            for exchange in exchanges { parking.handler.respond(to: exchange) }
+        }
+        parking.server.stop()
+        #expect(parking.server.loop.places == 0)
+    }
+
+    @Test func `a client that sends no more still gets its answer`() async throws {
+        let parking = try ParkingServer()
+        for _ in 0..<2 * ServerLoop.placesMax {
+            let client = try parking.client()
+            try client.send(Array("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            client.endSending()
+            let exchange = try #require(try await parking.handler.take(1).first)
+            parking.handler.respond(to: exchange)
+            #expect(try client.answer().text == "/wait")
+        }
+    }
+
+    @Test func `what was answered before the stop still goes out`() async throws {
+        let parking = try ParkingServer()
+        let clients = try (0..<20).map { _ in try parking.client() }
+        for client in clients {
+            try client.send(Array("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+        }
+        let exchanges = try await parking.handler.take(clients.count)
+        parking.server.stopAccepting()
+        for exchange in exchanges { parking.handler.respond(to: exchange) }
+        parking.server.stop()
+        for client in clients { #expect(try client.answer().text == "/wait") }
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct HeadTests {
+    @Test func `a head of 15 KiB is read and one of 20 KiB is refused`() throws {
+        let parking = try ParkingServer()
+        func status(_ bytes: Int) throws -> Int {
+            try parking.client().request(
+                "GET", "/now", headers: ["Cookie": String(repeating: "c", count: bytes)]
+            ).status
+        }
+        #expect(try status(15 * 1024) == 200)
+        #expect(try status(20 * 1024) == 431)
+    }
+}
