@@ -5,43 +5,39 @@ internal import Usage
 /// Label text of table rows, written once: rows are never removed, so scrapes reuse it.
 struct LabelCache {
     private let names: [[UInt8]]
-    private var bytes: [UInt8] = []
-    private var starts = [0]
+    private(set) var text = LabelText()
 
     init(labels: [Dimension]) {
         names = labels.map { Array($0.labelName.utf8) }
     }
 
-    var count: Int { starts.count - 1 }
+    var count: Int { text.count }
 
     mutating func extend(to table: LabelSetTable, _ texts: Names) {
         guard table.count > count else { return }
         let missing = count..<table.count
         let labelNames = names
-        let start = bytes
-        bytes = []
-        let (grown, ends) = texts.withTable { texts in
-            var grown = start
+        let (bytes, ends) = texts.withTable { texts in
+            var bytes: [UInt8] = []
             var ends: [Int] = []
             var value: [UInt8] = []
             for row in missing {
-                let rowStart = grown.count
+                let rowStart = bytes.count
                 for (index, name) in labelNames.enumerated() {
                     let id = table.keys[row][index]
                     // An empty label and an absent one are the same series.
                     if id == 0 { continue }
                     value.removeAll(keepingCapacity: true)
                     texts.append(id, to: &value)
-                    if grown.count > rowStart { grown.append(UInt8(ascii: ",")) }
-                    grown.appendLabel(name, value[...])
+                    if bytes.count > rowStart { bytes.append(UInt8(ascii: ",")) }
+                    bytes.appendLabel(name, value[...])
                 }
-                ends.append(grown.count)
+                ends.append(bytes.count)
             }
-            return (grown, ends)
+            return (bytes, ends)
         }
-        bytes = grown
-        starts += ends
+        text.append(bytes, ends: ends)
     }
 
-    subscript(row: Int) -> ArraySlice<UInt8> { bytes[starts[row]..<starts[row + 1]] }
+    subscript(row: Int) -> ArraySlice<UInt8> { text[row] }
 }

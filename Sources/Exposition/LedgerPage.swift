@@ -9,17 +9,32 @@ struct LedgerPage {
     private var unpriced = LabelCache(labels: [.provider, .model])
     private var failed = LabelCache(labels: [.stage, .provider])
     private var requestCost = LabelCache(labels: [.provider, .model])
-    private let kinds = TokenKind.allCases.map { labelBytes([("kind", $0.word)]) }
-    private let statuses: [[UInt8]]
-    /// Status is one of the labels: then there is one sample a set, not one a status.
-    private let hasStatusLabel: Bool
+    private let cost = [SampleColumn(UsageSeries.Slot.cost, isAmount: true)]
+    private let credit = [SampleColumn(UsageSeries.Slot.credit, isAmount: true)]
+    private let tokens = TokenKind.allCases.map { kind in
+        SampleColumn(UsageSeries.Slot.tokens(kind), extra: labelBytes([("kind", kind.word)]))
+    }
+    private let requests: [SampleColumn]
     private let buckets = (CostBuckets.labels + ["+Inf"]).map { labelBytes([("le", $0)]) }
+    private let windows = Dictionary(
+        uniqueKeysWithValues: LedgerSnapshot.Window.allCases.map {
+            ($0, labelBytes([("window", $0.rawValue)]))
+        })
     private let names: Names
 
     init(labels: [Dimension], names: Names) {
         usage = LabelCache(labels: labels)
-        statuses = Status.allCases.map { labelBytes([("status", $0.word)]) }
-        hasStatusLabel = labels.contains(.status)
+        let statuses = Status.allCases.map { status in
+            SampleColumn(
+                UsageSeries.Slot.requests(status), extra: labelBytes([("status", status.word)]))
+        }
+        // With status among the labels there is one sample a set, not one a status.
+        requests =
+            labels.contains(.status)
+            ? [
+                SampleColumn(
+                    values: statuses.reduce(0) { $0 | $1.values }, extra: [], isAmount: false)
+            ] : statuses
         self.names = names
     }
 
@@ -28,71 +43,27 @@ struct LedgerPage {
         unpriced.extend(to: snapshot.unpriced, names)
         failed.extend(to: snapshot.failedCost, names)
         requestCost.extend(to: snapshot.requestCost, names)
+        let rows = SampleRows(
+            labels: usage.text, values: snapshot.usage.values, width: snapshot.usage.valueWidth,
+            shown: UsageSeries.Slot.shown, created: snapshot.usage.created)
         page.begin(
             MetricFamily(
                 "costgauge_cost_usd", .counter, unit: "usd", "Cost of calls in US dollars."))
-        writeAmounts(UsageSeries.Slot.cost, snapshot, &page)
+        page.samples(rows, cost)
         page.begin(
             MetricFamily(
                 "costgauge_cost_credit_usd", .counter, unit: "usd",
                 "What re-pricing took back in US dollars; cost minus credit is what the ledger holds."
             ))
-        writeAmounts(UsageSeries.Slot.credit, snapshot, &page)
+        page.samples(rows, credit)
         page.begin(
             MetricFamily("costgauge_tokens", .counter, "Tokens by kind; the kinds do not overlap."))
-        for row in 0..<snapshot.usage.count {
-            for kind in TokenKind.allCases {
-                writeCount(
-                    UsageSeries.Slot.tokens(kind), row, snapshot, kinds[Int(kind.rawValue)], &page)
-            }
-        }
+        page.samples(rows, tokens)
         page.begin(MetricFamily("costgauge_requests", .counter, "Calls by how they ended."))
-        for row in 0..<snapshot.usage.count {
-            if hasStatusLabel {
-                writeRequests(row, snapshot, &page)
-                continue
-            }
-            for status in Status.allCases {
-                writeCount(
-                    UsageSeries.Slot.requests(status), row, snapshot,
-                    statuses[Int(status.rawValue)], &page)
-            }
-        }
+        page.samples(rows, requests)
         writeRequestCost(snapshot, &page)
         writePairs(snapshot, &page)
         writeWindows(snapshot, &page)
-    }
-
-    private func writeAmounts(_ slot: Int, _ snapshot: LedgerSnapshot, _ page: inout PageWriter) {
-        for row in 0..<snapshot.usage.count where snapshot.isShown(slot, row) {
-            page.sample(usage[row]) {
-                NanoUSD(nanos: snapshot.usage.value(slot, of: row)).append(to: &$0)
-            }
-            page.created(usage[row], unixNanos: snapshot.usage.created[row])
-        }
-    }
-
-    private func writeCount(
-        _ slot: Int, _ row: Int, _ snapshot: LedgerSnapshot, _ extra: [UInt8],
-        _ page: inout PageWriter
-    ) {
-        guard snapshot.isShown(slot, row) else { return }
-        page.sample(usage[row], extra: extra) {
-            $0.appendDecimal(snapshot.usage.value(slot, of: row))
-        }
-        page.created(usage[row], extra: extra, unixNanos: snapshot.usage.created[row])
-    }
-
-    private func writeRequests(_ row: Int, _ snapshot: LedgerSnapshot, _ page: inout PageWriter) {
-        let shown = Status.allCases.map { UsageSeries.Slot.requests($0) }.filter {
-            snapshot.isShown($0, row)
-        }
-        guard !shown.isEmpty else { return }
-        page.sample(usage[row]) {
-            $0.appendDecimal(
-                shown.reduce(Int64(0)) { $0 + snapshot.usage.value($1, of: row) })
-        }
-        page.created(usage[row], unixNanos: snapshot.usage.created[row])
     }
 
     private func writeRequestCost(_ snapshot: LedgerSnapshot, _ page: inout PageWriter) {
@@ -155,19 +126,27 @@ struct LedgerPage {
         ]
         for (isTop, family) in families {
             page.begin(family)
+            var labels: [UInt8] = []
+            var last: LedgerSnapshot.WindowSpend?
             for entry in snapshot.windows where entry.isTop == isTop {
-                page.sample(
-                    [
+                // The windows of a value mostly stand together.
+                if last?.dimension != entry.dimension || last?.value != entry.value {
+                    labels = labelBytes([
                         ("dimension", entry.dimension.description),
-                        ("value", names.text(entry.value)), ("window", entry.window.rawValue),
-                    ], entry.amount.nanos, scale: NanoUSD.scale)
+                        ("value", names.text(entry.value)),
+                    ])
+                }
+                last = entry
+                page.sample(labels[...], extra: windows[entry.window] ?? []) {
+                    entry.amount.append(to: &$0)
+                }
             }
         }
     }
 }
 
-extension LedgerSnapshot {
-    fileprivate func isShown(_ slot: Int, _ row: Int) -> Bool {
-        usage.value(UsageSeries.Slot.shown, of: row) & (1 << Int64(slot)) != 0
+extension SampleColumn {
+    fileprivate init(_ slot: Int, extra: [UInt8] = [], isAmount: Bool = false) {
+        self.init(values: 1 << Int64(slot), extra: extra, isAmount: isAmount)
     }
 }

@@ -11,12 +11,16 @@ public final class MetricsPage: Sendable {
     private struct State: ~Copyable {
         var ledger: LedgerPage
         var deflater: Deflater?
+        /// What the last page had: the next one has room for a little more at once, instead of
+        /// moving again and again as it grows.
+        var bytesLast = 0
     }
 
     private let state: Mutex<State>
     private let writesCreated: Bool
     /// Smaller pages travel as they are: gzip would not pay.
     static let gzipBytesMin = 1024
+    private static let spareBytes = 128 * 1024
 
     public init(labels: [Dimension], names: Names, writesCreated: Bool) {
         self.writesCreated = writesCreated
@@ -42,13 +46,16 @@ public final class MetricsPage: Sendable {
         let alerts = AlertPage(readings: readings.alerts, now: ledger.now)
         let writesCreated = writesCreated
         return state.withLock { state in
-            var page = PageWriter(format: format, writesCreated: writesCreated)
+            var page = PageWriter(
+                format: format, writesCreated: writesCreated,
+                bytesExpected: state.bytesLast + state.bytesLast / 16 + Self.spareBytes)
             state.ledger.write(snapshot, to: &page)
             budgetPage.write(to: &page)
             alerts.write(to: &page)
             AnomalyPage(readings: anomalies).write(to: &page)
             own.write(to: &page)
             page.end()
+            state.bytesLast = page.bytes.count
             guard gzip, page.bytes.count >= Self.gzipBytesMin else {
                 return Rendered(
                     bytes: page.bytes, contentType: format.contentType, isGzip: false)

@@ -28,10 +28,13 @@ struct PageWriter {
     /// Prometheus without its feature flag stores them as series of their own.
     let writesCreated: Bool
     var bytes: [UInt8] = []
-    private var sampleName: [UInt8] = []
+    private(set) var sampleName: [UInt8] = []
     private var familyName: [UInt8] = []
+    var createdName: [UInt8] { familyName + Array("_created".utf8) }
 
-    init(format: ExpositionFormat, writesCreated: Bool) {
+    /// `bytesExpected`: room that is made at once; the page may be longer.
+    init(format: ExpositionFormat, writesCreated: Bool, bytesExpected: Int) {
+        bytes.reserveCapacity(bytesExpected)
         self.format = format
         self.writesCreated = writesCreated && format.isOpenMetrics
     }

@@ -6,20 +6,35 @@
 public struct TextBuffer: ~Copyable {
     private var bytes: UnsafeMutablePointer<UInt8>
     private var capacity: Int
+    /// False: the memory is somebody else's, who gave all of it at once.
+    private let isOwner: Bool
     public private(set) var count = 0
 
     public init(capacity: Int = 4096) {
         self.capacity = max(capacity, 64)
         unsafe bytes = .allocate(capacity: self.capacity)
+        isOwner = true
     }
 
-    deinit { unsafe bytes.deallocate() }
+    /// Text in lent memory, which must outlive it.
+    fileprivate init(
+        lent memory: UnsafeMutableBufferPointer<UInt8>, at start: UnsafeMutablePointer<UInt8>
+    ) {
+        capacity = memory.count
+        unsafe bytes = start
+        isOwner = false
+    }
+
+    deinit {
+        if isOwner { unsafe bytes.deallocate() }
+    }
 
     /// Makes room for `more` bytes beyond the text.
     public mutating func reserve(_ more: Int) {
         // Numbers are written eight digits at a time, of which some are stepped back over.
         let wanted = count + more + 8
         guard wanted > capacity else { return }
+        precondition(isOwner, "BUG: lent memory does not grow")
         let wider = max(wanted, capacity * 2)
         let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: wider)
         unsafe moved.update(from: bytes, count: count)
@@ -31,7 +46,7 @@ public struct TextBuffer: ~Copyable {
     /// Empty again; memory past `kept` bytes is given back.
     public mutating func clear(keeping kept: Int = 1 << 20) {
         count = 0
-        guard capacity > kept else { return }
+        guard isOwner, capacity > kept else { return }
         unsafe bytes.deallocate()
         capacity = kept
         unsafe bytes = .allocate(capacity: kept)
@@ -42,6 +57,32 @@ public struct TextBuffer: ~Copyable {
         precondition(count < capacity, "BUG: text without room")
         unsafe bytes[count] = byte
         count &+= 1
+    }
+
+    @inline(__always)
+    public mutating func append(_ text: Span<UInt8>) {
+        precondition(text.count <= capacity &- count, "BUG: text without room")
+        let end = unsafe bytes + count
+        unsafe text.withUnsafeBufferPointer { source in
+            guard let start = source.baseAddress else { return }
+            unsafe end.update(from: start, count: source.count)
+        }
+        count &+= text.count
+    }
+
+    /// `value / 10^9` exactly, without trailing zeros, up to 21 bytes: 1_500_000 -> `0.0015`.
+    @inline(__always)
+    public mutating func append(nanos value: Int64) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        let (whole, rest) = value.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
+        append(magnitude: whole)
+        guard rest > 0 else { return }
+        append(UInt8(ascii: "."))
+        let (first, low) = UInt32(truncatingIfNeeded: rest)
+            .quotientAndRemainder(dividingBy: 100_000_000)
+        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: first))
+        let digits = Self.digits(low)
+        append(digits: digits, count: 8 &- digits.leadingZeroBitCount >> 3)
     }
 
     /// A signed number in base ten, up to 20 bytes.
@@ -125,5 +166,20 @@ public struct TextBuffer: ~Copyable {
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(unsafe Span(_unsafeStart: bytes, count: count))
+    }
+}
+
+extension [UInt8] {
+    /// Writes behind the text, in place: `body` may append up to `most` bytes.
+    public mutating func append(atMost most: Int, _ body: (inout TextBuffer) -> Void) {
+        // Eight more, as in `reserve`.
+        append(addingCapacity: most + 8) { output in
+            unsafe output.withUnsafeMutableBufferPointer { memory, count in
+                guard let start = memory.baseAddress else { return }
+                var text = unsafe TextBuffer(lent: memory, at: start)
+                body(&text)
+                count = text.count
+            }
+        }
     }
 }

@@ -32,6 +32,44 @@ import Testing
         }
     }
 
+    @Test func `nano amounts are written as fixed-point numbers are`() {
+        var values: [Int64] = [0, 1, -1, .max, .min, 1_500_000, 100_000_000, 1_000_000_000]
+        var seed: UInt64 = 9
+        for shift in 0..<2000 {
+            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let value = Int64(bitPattern: seed) >> Int64(shift % 64)
+            values += [value, value / 1000 * 1000, value / 1_000_000_000 * 1_000_000_000]
+        }
+        for value in values {
+            let written = text {
+                $0.reserve(21)
+                $0.append(nanos: value)
+            }
+            var expected: [UInt8] = []
+            FixedPoint.append(value, scale: 9, to: &expected)
+            #expect(written == expected.text)
+        }
+    }
+
+    @Test func `text is written behind the bytes of an array, to the last byte of its room`() {
+        var bytes = Array("before ".utf8)
+        bytes.append(atMost: 0) { _ in }
+        bytes.append(atMost: 27) { text in
+            text.append(Array("after ".utf8).span)
+            text.append([UInt8]().span)
+            text.append(nanos: -9_223_372_036_854_775_807)
+            text.append(UInt8(ascii: "."))
+        }
+        #expect(bytes.text == "before after -9223372036.854775807.")
+    }
+
+    @Test func `more text than the array has room for is a bug`() async {
+        await #expect(processExitsWith: .failure) {
+            var bytes: [UInt8] = []
+            bytes.append(atMost: 10) { $0.append(Array(repeating: UInt8(0x61), count: 19).span) }
+        }
+    }
+
     @Test func `strings are escaped, and room grows with them`() {
         let sample = "a\"b\\c\n\u{1}\u{7f}é😀" + String(repeating: "x", count: 5000)
         let written = text {
