@@ -46,6 +46,7 @@ bench: libraries build .build/peers/installed ## measures beside reference progr
 	g++ -O3 -std=c++17 Tests/Benchmarks/floor.cpp -o .build/bench/floor -lsimdjson -lsqlite3
 	gcc -O2 Tests/Benchmarks/nothing.c -o .build/bench/nothing -lmicrohttpd
 	gcc -O2 -D_GNU_SOURCE Tests/Benchmarks/load.c -o .build/bench/load
+	gcc -O2 -shared -fPIC Tests/Benchmarks/allocations.c -o .build/bench/allocations.so
 	python3 Tests/Benchmarks/bench.py .build/release/costgauge .build/bench $(BENCH)
 	python3 Tests/Benchmarks/checks.py .build/release/costgauge .build/bench
 	.build/peers/bin/python Tests/Benchmarks/otlp.py .build/release/costgauge

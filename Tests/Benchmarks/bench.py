@@ -4,9 +4,9 @@
   bench.py COSTGAUGE DIRECTORY [--events N] [--rounds N] [--stored N]
 
 A figure is a ratio: the reference runs before and after each measurement, and the mean of the two counts.
-DIRECTORY holds the compiled floor, nothing and load and takes the data. Prints a Markdown table.
+DIRECTORY holds the compiled floor, nothing, load and allocations.so and takes the data. Prints a Markdown table.
 """
-import argparse, json, os, random, shutil, socket, statistics, subprocess, sys, time, urllib.request
+import argparse, json, os, random, shutil, socket, statistics, struct, subprocess, sys, time, urllib.request
 
 from common import Server, fields, load, print_table, remove, row, thousands
 
@@ -74,6 +74,35 @@ def batches():
         f"{statistics.median(ratios):.2f}", ">= 1.2, goal 2.0")
     row("... events a commit; CPU an event", f"{statistics.median(commits):.0f}; {statistics.median(cpu):.0f} ns", "", "", "")
     row("... resident memory at its peak, 20 000 users", f"{memory:.0f} MiB", "", "", "< 300 MiB")
+
+
+def inside():
+    """Processor time and allocations an event once most names and spenders have been seen, in separate runs."""
+    make_events("again.ndjson", options.events // 2, seed=2)
+
+    def measured(read, environment={}):
+        remove("data")
+        server = Server("data", environment=environment)
+        load(server.port, "events.ndjson", 4, 1000)
+        before = read(server)
+        events = load(server.port, "again.ndjson", 4, 1000)["events"]
+        after = read(server)
+        server.stop()
+        return [(after[name] - before[name]) / events for name in ["MHD-single", "ledger-writer"]]
+
+    def counted(column):
+        def read(server):
+            counts = {}
+            for thread, *numbers in struct.iter_unpack("QQQ", open("allocations", "rb").read()):
+                if thread and os.path.exists(f"/proc/{server.process.pid}/task/{thread}"):
+                    counts[server.thread_name(thread)] = numbers[column]
+            return counts
+        return measured(read, {"LD_PRELOAD": os.path.abspath("allocations.so"), "ALLOCATIONS_FILE": os.path.abspath("allocations")})
+
+    nanos, allocations, retains = measured(Server.thread_nanos), counted(0), counted(1)
+    row("inside the hot path, an event", f"{nanos[0]:.0f} ns on the HTTP thread, {nanos[1]:.0f} ns on the writer's", "", "", "")
+    row("... allocations an event", f"{allocations[0]:.3f} and {allocations[1]:.3f}", "", "", "0, but for new spenders and minutes")
+    row("... retains of Swift objects an event", f"{retains[0]:.2f} and {retains[1]:.2f}", "", "", "0")
 
 
 def mtail(path):
@@ -187,33 +216,94 @@ def restart():
         f"{statistics.median(times):.2f} s until it listens", "", "", "< 2 s")
 
 
+class ClientGolang:
+    """The same series in Go's client library, which Debian has as golang-github-prometheus-client-golang-dev."""
+    sources = "/usr/share/gocode"
+
+    def __init__(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen(["./scrape", str(self.port)])
+        time.sleep(0.5)
+
+    @classmethod
+    def missing(cls):
+        """Why it cannot be measured; None: it was built."""
+        if not shutil.which("go"):
+            return "Go is not installed"
+        if not os.path.isdir(f"{cls.sources}/src/github.com/prometheus/client_golang"):
+            return "client_golang is not installed"
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scrape.go")
+        environment = {**os.environ, "GO111MODULE": "off", "GOPATH": cls.sources, "GOCACHE": os.path.abspath("go-cache")}
+        subprocess.run(["go", "build", "-o", "scrape", source], check=True, env=environment)
+
+
+def memory_of(process):
+    status = open(f"/proc/{process.pid}/status").read()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+def fetch(port, headers, buffer):
+    """Seconds and bytes of one page, as a client sees them that does nothing with it."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        request = f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{headers}\r\n".encode()
+        start, size, view = time.perf_counter(), 0, memoryview(buffer)
+        connection.sendall(request)
+        while count := connection.recv_into(view[size:]):
+            size += count
+        return time.perf_counter() - start, size
+
+
+def processor_seconds(process):
+    tasks = f"/proc/{process.pid}/task"
+    return sum(int(open(f"{tasks}/{thread}/schedstat").read().split()[0]) for thread in os.listdir(tasks)) / 1e9
+
+
 def scrape():
+    """Four samples for each of 25 000 label sets; the two servers are asked in turn, by the same client."""
+    sets, buffer = 25_000, bytearray(64 << 20)
     remove("data")
     with open("series.ndjson", "w") as file:
-        for index in range(25_000):
+        for index in range(sets):
             file.write(f'{{"tenant":"t{index % 500}","feature":"f{index // 500}","provider":"p","model":"m","input_tokens":5,"output_tokens":3,"cost_usd":0.001}}\n')
     server = Server("data", "metrics: {max_series: 200000}\n")
-    before = server.memory("VmRSS")
+    missing = ClientGolang.missing()
+    golang = None if missing else ClientGolang()
+    empty = [memory_of(process) for process in [server.process] + ([golang.process] if golang else [])]
     load(server.port, "series.ndjson", 4, 1000)
-    def measure(headers):
-        times = []
-        for _ in range(10):
-            request = urllib.request.Request(f"http://127.0.0.1:{server.port}/metrics", headers=headers)
-            start = time.monotonic()
-            body = urllib.request.urlopen(request).read()
-            times.append(time.monotonic() - start)
-        return statistics.median(times) * 1000, len(body)
-    plain, plain_bytes = measure({})
-    packed, packed_bytes = measure({"Accept-Encoding": "gzip"})
+    if golang:
+        urllib.request.urlopen(f"http://127.0.0.1:{golang.port}/fill?sets={sets}").read()
     series = server.metrics()["costgauge_series"]
-    row(f"/metrics with {thousands(series)} series", f"{plain:.1f} ms ({plain_bytes / 1e6:.1f} MB), gzip {packed:.1f} ms ({packed_bytes / 1e6:.2f} MB)",
-        "", "", "")
-    row("... memory", f"{(server.memory('VmRSS') - before) * 1048576 / series:.0f} bytes a series", "", "", "")
+
+    def measure(process, port, headers, count):
+        used = processor_seconds(process)
+        pages = [fetch(port, headers, buffer) for _ in range(count)]
+        used = (processor_seconds(process) - used) / count
+        return statistics.median(seconds for seconds, _ in pages) * 1000, used * 1000, pages[-1][1] / 1e6
+
+    for headers, name, target in [
+            ("", f"/metrics with {thousands(series)} series, plain", 50), ("Accept-Encoding: gzip\r\n", "... gzip", 20)]:
+        ours, theirs = [], []
+        for _ in range(options.rounds):
+            ours.append(measure(server.process, server.port, headers, 10))
+            if golang:
+                theirs.append(measure(golang.process, golang.port, headers, 3))
+        text = lambda rounds: "{:.1f} ms, {:.1f} ms of processor time, {:.2f} MB".format(*map(statistics.median, zip(*rounds)))
+        ratio = f"1/{statistics.median(b[0] / a[0] for a, b in zip(ours, theirs)):.0f}" if golang else ""
+        row(name, text(ours), missing or f"client_golang {text(theirs)}", ratio, f"<= 1/{target}")
+    used = [memory_of(process) for process in [server.process] + ([golang.process] if golang else [])]
+    bytes_each = [(after - before) / series for after, before in zip(used, empty)]
+    row("... memory", f"{bytes_each[0]:.0f} bytes a series", missing or f"client_golang {bytes_each[1]:.0f} bytes a series",
+        f"{bytes_each[0] / bytes_each[1]:.2f}" if golang else "", "<= 0.25")
     server.stop()
+    if golang:
+        golang.process.kill()
+        golang.process.wait()
 
 
 make_events("events.ndjson", options.events)
-for measurement in [batches, tailed, single, memory_per_id, scrape, restart]:
+for measurement in [batches, inside, tailed, single, memory_per_id, scrape, restart]:
     measurement()
 remove("data")
 print_table(f"{options.events} events, median of {options.rounds}")

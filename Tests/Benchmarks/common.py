@@ -14,14 +14,14 @@ def remove(path):
 class Server:
     binary = ""
 
-    def __init__(self, data, configuration=""):
+    def __init__(self, data, configuration="", environment={}):
         self.log = open("server.log", "w")
         command = [self.binary, "serve", f"--storage.path={data}", "--web.listen-address=127.0.0.1:0"]
         if configuration:
             open("bench.yaml", "w").write(configuration)
             command.append("--config.file=bench.yaml")
         self.started = time.monotonic()
-        self.process = subprocess.Popen(command, stderr=self.log)
+        self.process = subprocess.Popen(command, stderr=self.log, env={**os.environ, **environment})
         while True:
             match = re.search(r"listening.* address=[\d.]+:(\d+)", open("server.log").read())
             if match:
@@ -44,6 +44,17 @@ class Server:
     def cpu_seconds(self):
         stat = open(f"/proc/{self.process.pid}/stat").read().rsplit(") ", 1)[1].split()
         return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+    def thread_name(self, thread):
+        return open(f"/proc/{self.process.pid}/task/{thread}/comm").read().strip()
+
+    def thread_nanos(self):
+        """Processor time of every thread so far, by name."""
+        nanos = {}
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            used = int(open(f"/proc/{self.process.pid}/task/{thread}/schedstat").read().split()[0])
+            nanos[self.thread_name(thread)] = nanos.get(self.thread_name(thread), 0) + used
+        return nanos
 
     def memory(self, key="VmHWM"):
         return int(re.search(key + r":\s+(\d+)", open(f"/proc/{self.process.pid}/status").read())[1]) / 1024
