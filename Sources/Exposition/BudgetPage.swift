@@ -87,8 +87,15 @@ struct BudgetPage {
         var text = LabelText()
         var values: [Int64] = []
         values.reserveCapacity(statuses.count * Slot.allCases.count)
+        var line: [UInt8] = []
         for status in statuses {
-            text.append(labelBytes(labels(status)))
+            line.removeAll(keepingCapacity: true)
+            line.appendLabel("budget", status.budget.name)
+            for (dimension, value) in status.scope where !value.isEmpty {
+                line.append(UInt8(ascii: ","))
+                line.appendLabel(dimension.labelName, value)
+            }
+            text.append(line)
             let shown: Int64 = status.budget.period.isRolling ? 0b01_1111 : 0b11_1111
             values += [
                 status.limit.nanos, status.spent.nanos, status.reserved.nanos,
@@ -127,10 +134,5 @@ struct BudgetPage {
             left -= 6 + status.crossed.count
             return left >= 0
         }
-    }
-
-    private static func labels(_ status: BudgetStatus) -> [(String, String)] {
-        [("budget", status.budget.name)]
-            + status.scope.map { ($0.dimension.labelName, $0.value) }
     }
 }

@@ -79,13 +79,20 @@ extension PageWriter {
     ) {
         let (values, columns) = (rows.values.span, columns.span)
         let (labelBytes, labelStarts) = (rows.labels.bytes.span, rows.labels.starts.span)
+        var wanted: Int64 = 0
+        for column in columns.indices { wanted |= columns[column].values }
         for row in step {
             let start = row &* rows.width
             let isShown = values[start &+ rows.shown]
+            // What no column has shown yet: most rows show few of many columns.
+            var rest = isShown & wanted
+            if rest == 0 { continue }
             let labels = labelBytes.extracting(labelStarts[row]..<labelStarts[row &+ 1])
             for column in columns.indices {
+                if rest == 0 { break }
                 var parts = columns[column].values & isShown
                 guard parts != 0 else { continue }
+                rest &= ~parts
                 var value: Int64 = 0
                 while parts != 0 {
                     value += values[start &+ parts.trailingZeroBitCount]

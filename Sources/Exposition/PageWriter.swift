@@ -111,7 +111,7 @@ func labelBytes(_ labels: [(String, String)]) -> [UInt8] {
     var bytes: [UInt8] = []
     for (name, value) in labels where !value.isEmpty {
         if !bytes.isEmpty { bytes.append(UInt8(ascii: ",")) }
-        bytes.appendLabel(Array(name.utf8), Array(value.utf8)[...])
+        bytes.appendLabel(name, value)
     }
     return bytes
 }
@@ -120,6 +120,16 @@ extension [UInt8] {
     /// `name="value"` with backslash, quote and newline escaped.
     mutating func appendLabel(_ name: [UInt8], _ value: ArraySlice<UInt8>) {
         append(contentsOf: name)
+        appendValue(value)
+    }
+
+    mutating func appendLabel(_ name: String, _ value: String) {
+        append(name)
+        appendValue(value.utf8)
+    }
+
+    @inline(__always)
+    private mutating func appendValue(_ value: some Sequence<UInt8>) {
         append(UInt8(ascii: "="))
         append(UInt8(ascii: "\""))
         for byte in value {

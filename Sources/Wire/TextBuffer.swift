@@ -74,8 +74,14 @@ public struct TextBuffer: ~Copyable {
     @inline(__always)
     public mutating func append(nanos value: Int64) {
         if value < 0 { append(UInt8(ascii: "-")) }
-        let (whole, rest) = value.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
-        append(magnitude: whole)
+        var rest = value.magnitude
+        if rest < 1_000_000_000 {
+            append(UInt8(ascii: "0"))
+        } else {
+            let whole = rest / 1_000_000_000
+            append(magnitude: whole)
+            rest &-= whole &* 1_000_000_000
+        }
         guard rest > 0 else { return }
         append(UInt8(ascii: "."))
         let (first, low) = UInt32(truncatingIfNeeded: rest)
@@ -94,11 +100,13 @@ public struct TextBuffer: ~Copyable {
 
     @inline(__always)
     private mutating func append(magnitude value: UInt64) {
-        if value < 100_000_000 {
+        if value < 10 {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value))
+        } else if value < 100_000_000 {
             appendUpToEight(UInt32(truncatingIfNeeded: value))
-            return
+        } else {
+            appendLong(value)
         }
-        appendLong(value)
     }
 
     private mutating func appendLong(_ value: UInt64) {
