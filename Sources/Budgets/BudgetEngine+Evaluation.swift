@@ -13,12 +13,12 @@ extension BudgetEngine {
         let book = book.withLock { $0 }
         var changed: [[Int]: BudgetScope] = [:]
         for table in staging.touched.indices {
+            let budget = book.tables[table]
             for number in staging.touched[table] {
-                let scope = book.tables[table].scopes[number]
                 let nanos = staging.current[table][number]
-                guard book.tables[table].mayCross(scope, adding: nanos) else { continue }
-                var copy = scope
-                copy.add(nanos, in: book.tables[table].current, book.tables[table].definition)
+                guard budget.mayCross(number, adding: nanos) else { continue }
+                var copy = budget.scopes[number]
+                copy.add(nanos, in: budget.current, budget.definition)
                 changed[[table, number]] = copy
             }
         }
@@ -262,17 +262,21 @@ extension BudgetEngine {
 }
 
 extension BudgetTable {
-    /// False when no threshold can be reached with this much more: nothing needs to be copied then.
-    func mayCross(_ scope: BudgetScope, adding nanos: Int64) -> Bool {
-        let entry = scope.spend(in: current)
-        let spent = (entry?.spent ?? .zero) + NanoUSD(nanos: nanos)
-        let limit = scope.limit(in: current)
-        for (index, threshold) in definition.thresholds.enumerated() {
-            let isCrossed = entry?.states[index].isCrossed ?? false
-            if !isCrossed, threshold.isReached(spent: spent, limit: limit) { return true }
-            if !isCrossed { break }
+    /// False when no threshold of the scope can be reached with this much more: nothing needs to be
+    /// copied then. Asked for every scope with new spend, so it takes no copies itself: those cost
+    /// more than the rest.
+    func mayCross(_ number: Int, adding nanos: Int64) -> Bool {
+        let scopes = scopes.span
+        let limit = scopes[number].limit(in: current)
+        var spent = NanoUSD(nanos: nanos)
+        var crossed = 0
+        if let index = scopes[number].index(of: current) {
+            spent += scopes[number].periods[index].spent
+            crossed = scopes[number].periods[index].states.prefix(while: \.isCrossed).count
         }
-        return isOverrun(scope, spent: spent.nanos)
+        let next = definition.thresholds.dropFirst(crossed).first
+        if next?.isReached(spent: spent, limit: limit) ?? false { return true }
+        return isOverrun(limit: limit, spent: spent.nanos)
     }
 
     /// A scope that time alone could change: something waits, an alert of an old period is open, or

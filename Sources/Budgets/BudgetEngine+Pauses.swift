@@ -68,7 +68,9 @@ extension BudgetEngine {
     ) throws(SQLiteError) -> BudgetEvent? {
         guard let enforcement = table.definition.enforcement, enforcement.pauses,
             let dimension = table.definition.each.first,
-            table.isOverrun(scope, spent: scope.spend(in: table.current)?.spent.nanos ?? 0)
+            table.isOverrun(
+                limit: scope.limit(in: table.current),
+                spent: scope.spend(in: table.current)?.spent.nanos ?? 0)
         else { return nil }
         let value = table.names.text(scope.values[0], of: dimension)
         let outcome = try pause(
@@ -88,10 +90,9 @@ extension Enforcement {
 }
 
 extension BudgetTable {
-    func isOverrun(_ scope: BudgetScope, spent: Int64) -> Bool {
+    func isOverrun(limit: NanoUSD, spent: Int64) -> Bool {
         guard let enforcement = definition.enforcement, enforcement.pauses else { return false }
-        return Enforcement.exceeds(
-            spent, enforcement.denyAt + enforcement.grace, of: scope.limit(in: current))
+        return Enforcement.exceeds(spent, enforcement.denyAt + enforcement.grace, of: limit)
     }
 }
 
