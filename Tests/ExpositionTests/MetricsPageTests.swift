@@ -69,17 +69,21 @@ private final class PageHarness {
         return event
     }
 
+    func metricsPage(created: Bool = false) -> MetricsPage {
+        MetricsPage(labels: labels, names: names, writesCreated: created)
+    }
+
+    /// Rendered by a page of its own, or by one that rendered before.
     func page(
-        _ format: ExpositionFormat = .text, gzip: Bool = false, created: Bool = false
+        _ format: ExpositionFormat = .text, gzip: Bool = false, created: Bool = false,
+        by kept: MetricsPage? = nil
     ) -> MetricsPage.Rendered {
         let time = ManualTime()
         let budgets = BudgetEngine(
             definitions: [], names: names, now: time.unixNanos,
             log: Logger(level: .error, format: .logfmt, time: time)
         ) { _, _, _ in }
-        return MetricsPage(
-            labels: labels, names: names, writesCreated: created
-        ).render(
+        return (kept ?? metricsPage(created: created)).render(
             format, gzip: gzip, ledger: ledger, budgets: budgets, anomalies: AnomalyReadings(),
             metrics: metrics,
             readings: SelfReadings())
@@ -170,6 +174,20 @@ private final class PageHarness {
             page.bytes.text.contains(#"costgauge_request_cost_usd_created{model="m"} 1795168800.0"#)
         )
         #expect(!harness.page(.text, created: true).bytes.text.contains("_created"))
+    }
+
+    @Test func `a page rendered again shows what came since, and nothing twice`() throws {
+        let harness = try PageHarness(maxSeries: 100_000)
+        let kept = harness.metricsPage()
+        for round in 0..<3 {
+            harness.commit(
+                (0..<400).map { harness.event("t\($0 % 50)", "m\(round * 100 + $0)", Int64($0)) })
+            for family in ["costgauge_cost_usd", "costgauge_tokens", "costgauge_requests"] {
+                let again = harness.lines(family, harness.page(by: kept))
+                #expect(again == harness.lines(family, harness.page()))
+                #expect(again.split(separator: "\n").count >= 400)
+            }
+        }
     }
 
     @Test func `gzip gives the same page`() throws {
