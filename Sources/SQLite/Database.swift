@@ -72,10 +72,11 @@ public struct Database: ~Copyable {
         return try body(self)
     }
 
-    /// The first column of the first row as an integer, or nil without a row.
+    /// The first column of the first row as an integer; nil without a row, and for NULL, which is
+    /// the minimum of nothing.
     public borrowing func integer(_ sql: String) throws(SQLiteError) -> Int64? {
         var statement = try prepare(sql)
-        return try statement.step() ? statement.integer(0) : nil
+        return try statement.step() && !statement.isNull(0) ? statement.integer(0) : nil
     }
 
     public borrowing func text(_ sql: String) throws(SQLiteError) -> String? {

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import SQLite
 import Store
 import Synchronization
@@ -47,6 +48,35 @@ import Usage
         #expect(
             try reader.integer(
                 "select sum(events) from rollups where quarter = \(veryOld)") == 16)
+    }
+
+    @Test func `what is coarse already is left alone, and nothing is written for it`() throws {
+        let database = try Database(path: ":memory:", mode: .readWrite)
+        try database.execute(LedgerSchema.tables)
+        let time = ManualTime()
+        let log = Logger(level: .error, format: .logfmt, time: time)
+        var compaction = RollUpCompaction()
+        func changes() throws -> Int64? {
+            compaction.run(database, now: time.unixNanos, log)
+            time.advance(seconds: 601)
+            return try database.integer("select total_changes()")
+        }
+        let before = try database.integer("select total_changes()")
+        #expect(try changes() == before)
+        let quarter = time.unixNanos / 900_000_000_000 - 50 * 96
+        for place in 0..<6 {
+            try database.execute(
+                """
+                insert into rollups values (
+                    \(quarter + Int64(place)), 1, 0, 0, 0, 0, 0, 0, 0, 0,
+                    1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5)
+                """)
+        }
+        let counts = [try changes(), try changes(), try changes(), try changes()]
+        #expect(try database.integer("select count(*) from rollups") == 2)
+        #expect(try database.integer("select sum(cost_nanousd) from rollups") == 30)
+        #expect(Set(counts).count == 2 && Set(counts.dropFirst()).count == 1)
+        #expect(try database.integer("select min(quarter) from rollups where quarter < 0") == nil)
     }
 
     @Test func `batches that belong together are taken together, and never mixed`() {
