@@ -25,6 +25,8 @@ struct HistoryProgress {
     var nextSecond: Int64 = 0
 
     var isRunning: Bool { rebuilt != nil }
+    /// More arrived since learning began, or it has not begun: there is something left to learn.
+    var hasUnlearnt: Bool { arrivedAt != nil }
 
     mutating func arrived(now: Int64) {
         arrivedAt = max(arrivedAt ?? .min, now)
@@ -86,7 +88,10 @@ extension AnomalyEngine {
         var next = watch
         adopt(rebuilt, into: &next)
         try store(next, in: database, now: now, must: true)
-        try AnomalyTables.setMeta(Self.unlearnt, "0", in: database)
+        // What arrived while this was learnt may be missing in it.
+        if !history.hasUnlearnt {
+            try AnomalyTables.setMeta(Self.unlearnt, "0", in: database)
+        }
         history.adopt()
         pendingWatch = next
     }

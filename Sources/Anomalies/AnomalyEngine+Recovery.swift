@@ -44,6 +44,8 @@ extension AnomalyEngine {
             gap = next.frozenUntil..<seconds
             history.arrived(now: now - HistoryProgress.quietNanos)
             history.checkpointed()
+            // A stop before all of it is learnt.
+            try AnomalyTables.setMeta(Self.unlearnt, "1", in: database)
             try AnomalyTables.setMeta("frozen_until", String(next.frozenUntil), in: database)
             try AnomalyTables.setMeta("alive_ns", String(now), in: database)
         }

@@ -21,18 +21,22 @@ final class AnomalyHarness {
     /// A Monday, 00:00 UTC.
     static let monday: Int64 = 1_767_571_200
 
-    init(_ settings: AnomalySettings = AnomalySettings(), at: Int64 = monday) throws {
+    /// - Parameter isSlow: every look at the monotonic clock takes a tenth of a second.
+    init(
+        _ settings: AnomalySettings = AnomalySettings(), at: Int64 = monday, isSlow: Bool = false
+    ) throws {
         database = try Database(path: ":memory:", mode: .readWrite)
         try database.execute(LedgerSchema.tables)
         try database.execute(AnomalySchema.version4)
         time = ManualTime(unixNanos: at * 1_000_000_000)
-        engine = Self.engine(settings, names, time, told, caughtUp)
+        engine = Self.engine(
+            settings, names, isSlow ? SlowTime(time) : time, told, caughtUp)
         try engine.recover(from: database, now: now)
-        try tick()
+        if !isSlow { try tick() }
     }
 
     private static func engine(
-        _ settings: AnomalySettings, _ names: Names, _ time: ManualTime, _ told: Told,
+        _ settings: AnomalySettings, _ names: Names, _ time: any TimeSource, _ told: Told,
         _ caughtUp: Flag, readsDowntime: Bool = false
     ) -> AnomalyEngine {
         AnomalyEngine(
@@ -104,8 +108,8 @@ final class AnomalyHarness {
         uncheckpointed = []
     }
 
-    func tick(isDurable: Bool = true) throws {
-        for _ in 0..<100 {
+    func tick(isDurable: Bool = true, atMost count: Int = 100) throws {
+        for _ in 0..<count {
             guard engine.isDue(now: now) else { return }
             try database.execute("begin")
             try engine.tick(in: database, now: now)
@@ -165,6 +169,19 @@ final class AnomalyHarness {
                     + " late \(select.integer(4)) \(NanoUSD(nanos: select.integer(5)).decimal)")
         }
         return rows
+    }
+}
+
+/// A machine that has so much to do that every step takes long.
+private final class SlowTime: TimeSource {
+    private let time: ManualTime
+    private let slept = Atomic<UInt64>(0)
+
+    init(_ time: ManualTime) { self.time = time }
+
+    var unixNanos: Int64 { time.unixNanos }
+    var monotonicNanos: UInt64 {
+        time.monotonicNanos + slept.add(100_000_000, ordering: .relaxed).newValue
     }
 }
 
