@@ -137,10 +137,10 @@ private func run(_ arguments: String..., environment: [String: String] = [:]) th
         let server = try Costgauge(storage: place.path)
         let answer = try server.client().post(
             """
-            [{"id":"1","timestamp":"2026-11-19T10:00:00Z","tenant":"acme","feature":"chat","provider":"openai",
+            [{"id":"1","timestamp":"2025-01-19T10:00:00Z","tenant":"acme","feature":"chat","provider":"openai",
               "model":"gpt-4o-mini","input_tokens":1000000,"tags":{"team":"x"},"conversation":"c","seconds":2},
-             {"id":"2","timestamp":"2026-11-20T10:00:00.5Z","tenant":"ba\\u0007d","cost_usd":"0.25","status":"error"},
-             {"id":"3","timestamp":"2026-11-20T11:00:00Z","tenant":"acme","model":"gpt-9","input_tokens":5}]
+             {"id":"2","timestamp":"2025-01-20T10:00:00.5Z","tenant":"ba\\u0007d","cost_usd":"0.25","status":"error"},
+             {"id":"3","timestamp":"2025-01-20T11:00:00Z","tenant":"acme","model":"gpt-9","input_tokens":5}]
             """)
         #expect(answer.text.hasPrefix("{\"accepted\":3"), "\(answer.text)")
         let path = "--storage.path=\(place.path)"
@@ -165,7 +165,7 @@ private func run(_ arguments: String..., environment: [String: String] = [:]) th
 
                 """)
         let json = try run(
-            "report", path, "--json", "--group-by=tenant,status", "--since=2026-11-20")
+            "report", path, "--json", "--group-by=tenant,status", "--since=2025-01-20")
         let parsed =
             try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
         #expect((parsed?["total"] as? [String: Any])?["cost_usd"] as? String == "0.25")
@@ -175,7 +175,7 @@ private func run(_ arguments: String..., environment: [String: String] = [:]) th
         let events = try run("events", path, "--tenant=acme", "--limit", "1")
         #expect(
             events.output
-                == #"{"id":"1","timestamp":"2026-11-19T10:00:00Z","tenant":"acme","feature":"chat","#
+                == #"{"id":"1","timestamp":"2025-01-19T10:00:00Z","tenant":"acme","feature":"chat","#
                 + #""conversation":"c","provider":"openai","model":"gpt-4o-mini","input_tokens":1000000,"#
                 + #""cached_input_tokens":0,"cache_write_tokens":0,"output_tokens":0,"reasoning_tokens":0,"#
                 + #""cost_usd":"0.150000000","cost_source":"computed","status":"ok","stage":"unknown","#

@@ -24,10 +24,18 @@ public final class Costgauge {
         public let errors: String
     }
 
+    /// Budgets and pages turn over at midnight UTC: a test that would begin just before it begins
+    /// just after it.
+    private static func awaitMidnight() {
+        let left = 86_400 - Date().timeIntervalSince1970.truncatingRemainder(dividingBy: 86_400)
+        if left < 90 { Thread.sleep(forTimeInterval: left) }
+    }
+
     /// Starts `serve` on a port of the kernel's choice and waits until it listens.
     public init(
         storage: String, arguments: [String] = [], environment: [String: String] = [:]
     ) throws {
+        Self.awaitMidnight()
         child = try ChildProcess(
             Self.executable,
             ["serve", "--storage.path=\(storage)", "--web.listen-address=127.0.0.1:0"] + arguments,
