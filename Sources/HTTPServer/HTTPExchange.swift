@@ -37,6 +37,7 @@ public final class HTTPExchange: @unchecked Sendable {
     let parking = Atomic<Parking>(.none)
     private(set) var parkedInRound: UInt64 = 0
     private var hasPlace = false
+    private var isHeld = false
     /// Body bytes that count against the server's common bound.
     var countedBytes = 0
 
@@ -83,6 +84,17 @@ public final class HTTPExchange: @unchecked Sendable {
     func leavePlace() {
         if hasPlace { server.loop.leavePlace() }
         hasPlace = false
+    }
+
+    /// Its response waits for those of others.
+    func hold() {
+        isHeld = true
+        server.loop.held += 1
+    }
+
+    func letGo() {
+        if isHeld { server.loop.held -= 1 }
+        isHeld = false
     }
 
     /// From any thread, once.

@@ -5,7 +5,7 @@ internal import Synchronization
 // once more after a parked exchange was resumed.
 extension HTTPServer {
     func begin(_ exchange: HTTPExchange) -> MHD_Result {
-        loop.steps += 1
+        loop.noteRequest()
         switch handler.admit(exchange) {
         case .receive(let bytesMax):
             exchange.bytesMax = bytesMax
@@ -46,14 +46,17 @@ extension HTTPServer {
 
     func finish(_ exchange: HTTPExchange) -> MHD_Result {
         if exchange.isParked { return lookAgain(exchange) }
-        loop.steps += 1
-        if let response = exchange.refusal ?? exchange.takeResponse() {
+        if let response = exchange.takeResponse() {
+            // Without its response libmicrohttpd asks again in the next round.
+            guard loop.isReleasing else { return .YES }
+            exchange.letGo()
             return send(response, to: exchange)
         }
+        loop.steps += 1
+        if let refusal = exchange.refusal { return send(refusal, to: exchange) }
         handler.handle(exchange)
-        // A parked exchange belongs to another thread now and may not be looked at.
-        guard !exchange.isParked, let response = exchange.takeResponse() else { return .YES }
-        return send(response, to: exchange)
+        if !exchange.isParked { exchange.hold() }
+        return .YES
     }
 
     /// A parked exchange, asked about again: in place in every round, suspended once resumed.
@@ -77,6 +80,7 @@ extension HTTPServer {
     func end(_ exchange: HTTPExchange) {
         loop.steps += 1
         exchange.leavePlace()
+        exchange.letGo()
         releaseBody(of: exchange)
     }
 

@@ -19,6 +19,9 @@ enum Parking: UInt8, AtomicRepresentable {
 /// A parked exchange stays where it is at first, and is asked about in each round: most are
 /// answered within a few, and taking a connection out of epoll and back in costs more than asking.
 /// Who waits longer is suspended, as is everybody when many wait.
+///
+/// Answers that are there at once are held while more requests come, and then go out one right
+/// after the other: a client that has several under way is woken once and not for each.
 @safe
 final class ServerLoop: @unchecked Sendable {
     // Touched by the server's thread only, but for the three that are atomic.
@@ -27,6 +30,9 @@ final class ServerLoop: @unchecked Sendable {
     static let placesMax = 128
     /// After so many rounds an exchange in place is suspended.
     static let roundsInPlaceMax: UInt64 = 100
+    /// Held answers go out when there are so many, or after so many rounds.
+    static let heldMax = 64
+    static let roundsHeldMax = 4
     /// While somebody waits in place a round is due at least so often: libmicrohttpd does not tell
     /// whether one of the others needs it.
     static let roundMilliseconds: Int32 = 1
@@ -37,12 +43,23 @@ final class ServerLoop: @unchecked Sendable {
     private(set) var round: UInt64 = 0
     /// Anything that a round brought about.
     var steps: UInt64 = 0
+    /// Answers that wait for more requests to be read.
+    var held = 0
+    /// They go out in this round.
+    private(set) var isReleasing = false
+    private var roundsHeld = 0
+    private var hasNewRequests = false
 
     /// Responses to exchanges in place.
     private let answers = Atomic<UInt64>(0)
     private let isAsleep = Atomic<Bool>(false)
     private let isStopping = Atomic<Bool>(false)
     private let pipe = WakePipe()
+
+    func noteRequest() {
+        steps += 1
+        hasNewRequests = true
+    }
 
     func takePlace() -> Bool {
         guard places < Self.placesMax else { return false }
@@ -67,16 +84,24 @@ final class ServerLoop: @unchecked Sendable {
     func run(_ daemon: OpaquePointer) {
         let epoll = unsafe costgauge_mhd_epoll(daemon)
         while !isStopping.load(ordering: .sequentiallyConsistent) {
-            round += 1
             let (stepsBefore, answersBefore) = (steps, answers.load(ordering: .acquiring))
+            beginRound()
             unsafe MHD_run(daemon)
             // After a round that brought something there often is more.
-            guard steps == stepsBefore else { continue }
+            guard steps == stepsBefore, held == 0 else { continue }
             let milliseconds =
                 places == 0 ? unsafe costgauge_mhd_timeout(daemon) : Self.roundMilliseconds
             if milliseconds != 0 { sleep(epoll, milliseconds, unless: answersBefore) }
         }
         unsafe finish(daemon)
+    }
+
+    func beginRound() {
+        round += 1
+        roundsHeld = held == 0 ? 0 : roundsHeld + 1
+        isReleasing =
+            !hasNewRequests || held >= Self.heldMax || roundsHeld >= Self.roundsHeldMax
+        hasNewRequests = false
     }
 
     private func sleep(_ epoll: Int32, _ milliseconds: Int32, unless answersBefore: UInt64) {
@@ -99,8 +124,9 @@ final class ServerLoop: @unchecked Sendable {
     private func finish(_ daemon: OpaquePointer) {
         for _ in 0..<Self.roundsInPlaceMax {
             let stepsBefore = steps
+            beginRound()
             unsafe MHD_run(daemon)
-            if steps == stepsBefore { return }
+            if steps == stepsBefore, held == 0 { return }
         }
     }
 }

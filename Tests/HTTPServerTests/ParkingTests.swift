@@ -90,6 +90,35 @@ private final class ParkingServer: Sendable {
         #expect(loop.takePlace())
     }
 
+    /// How many rounds, each with a new request, until held answers go out.
+    private func rounds(held: Int) -> Int {
+        let loop = ServerLoop()
+        loop.noteRequest()
+        loop.beginRound()
+        loop.held = held
+        var round = 0
+        repeat {
+            loop.noteRequest()
+            loop.beginRound()
+            round += 1
+        } while !loop.isReleasing
+        return round
+    }
+
+    @Test func `held answers go out when no more requests come, or many, or some rounds are over`()
+    {
+        let loop = ServerLoop()
+        loop.noteRequest()
+        loop.beginRound()
+        #expect(!loop.isReleasing)
+        loop.held = 1
+        loop.beginRound()
+        #expect(loop.isReleasing)
+        #expect(rounds(held: 1) == ServerLoop.roundsHeldMax)
+        #expect(rounds(held: ServerLoop.heldMax - 1) == ServerLoop.roundsHeldMax)
+        #expect(rounds(held: ServerLoop.heldMax) == 1)
+    }
+
     @Test func `who waits for many rounds is suspended, and answered all the same`() async throws {
         let parking = try ParkingServer()
         let client = try parking.client()
