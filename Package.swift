@@ -217,7 +217,10 @@ let package = Package(
         test("PriceFiles", ["JSON", "Pricing", "SQLite", "Usage"]),
         test(
             "Budgets",
-            ["Aggregation", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage", "Wire"]),
+            [
+                "Aggregation", "JSON", "Ledger", "Logging", "SQLite", "Store", "TimeZones", "Usage",
+                "Wire",
+            ]),
         test("Anomalies", ["Ledger", "SQLite", "Usage", "Wire"], exclude: ["Vectors"]),
         test(
             "Exposition",

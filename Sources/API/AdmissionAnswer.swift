@@ -28,20 +28,21 @@ struct AdmissionAnswer {
     }
 
     var response: HTTPResponse {
-        let body = json
-        guard decision.verdict == .deny else { return .json(body) }
-        let headers = [(name: "Retry-After", value: "\(decision.retryAfterSeconds)")]
-        guard isStream else {
-            return HTTPResponse(
-                status: 429, contentType: "application/json", headers: headers, body: body + [0x0a])
-        }
+        let isDenial = decision.verdict == .deny
+        let isEvent = isDenial && isStream
+        var writer = JSONWriter()
+        if isEvent { writer.frame("event: error\ndata: ") }
+        append(to: &writer)
+        writer.frame(isEvent ? "\n\n" : "\n")
         return HTTPResponse(
-            status: 429, contentType: "text/event-stream", headers: headers,
-            body: Array("event: error\ndata: ".utf8) + body + Array("\n\n".utf8))
+            status: isDenial ? 429 : 200,
+            contentType: isEvent ? "text/event-stream" : "application/json",
+            headers: isDenial ? [("Retry-After", "\(decision.retryAfterSeconds)")] : [],
+            body: writer.bytes)
     }
 
-    private var json: [UInt8] {
-        JSONWriter.object { json in
+    private func append(to json: inout JSONWriter) {
+        json.object { json in
             json.add("decision", decision.verdict.rawValue)
             json.add(
                 "reason", isUnsure ? AdmissionReason.unsure.rawValue : decision.reason.rawValue)
@@ -57,14 +58,14 @@ struct AdmissionAnswer {
                 json.object("error") { json in
                     json.add("code", code)
                     json.add("message", message)
-                    append(to: &json)
+                    appendBudget(to: &json)
                 }
             }
-            append(to: &json)
+            appendBudget(to: &json)
         }
     }
 
-    private func append(to json: inout JSONWriter) {
+    private func appendBudget(to json: inout JSONWriter) {
         guard let budget = decision.budget else {
             return json.add("budget", literal: "null")
         }
@@ -72,7 +73,9 @@ struct AdmissionAnswer {
             json.add("name", budget.name)
             guard isVisible(budget) else { return }
             json.object("scope") { json in
-                for entry in budget.scope { json.add(entry.dimension.description, entry.value) }
+                for entry in budget.scope {
+                    json.add(name: entry.dimension.description, entry.value)
+                }
             }
             json.add("limit_usd", usd: budget.limit)
             json.add("spent_usd", usd: budget.spent)

@@ -5,27 +5,34 @@ internal import JSON
 internal import Ledger
 internal import SQLite
 internal import SelfMetrics
+internal import Synchronization
 internal import Usage
 internal import Wire
 
 /// `/v1/check` and `/v1/reservations`: may this call go ahead?
-struct AdmissionHandler: Sendable {
+final class AdmissionHandler: Sendable {
     let services: APIServices
+    /// A listener has one thread.
+    let reader = Mutex(AdmissionReader())
     static let bodyBytesMax = 64 * 1024
 
     typealias Respond = @Sendable (HTTPResponse) -> Void
 
+    init(services: APIServices) {
+        self.services = services
+    }
+
     /// Answers from memory, on the thread that asks.
     func check(_ exchange: HTTPExchange) -> HTTPResponse {
         do throws(APIError) {
-            var fields = try fields(try exchange.takeJSON(bytesMax: Self.bodyBytesMax))
+            var fields = try fields(exchange)
             let owner = exchange.owner
             let (request, isUnpriced) = try request(&fields, tenant: owner)
             let decision = services.budgets.check(
                 request, now: services.ledger.now, isStoreWritable: services.ledger.isWritable)
             return AdmissionAnswer(
                 decision: decision, isUnpriced: isUnpriced, owner: owner,
-                isStream: exchange.acceptsStream
+                isStream: decision.verdict == .deny && exchange.acceptsStream
             ).response
         } catch { return error.response }
     }
@@ -33,7 +40,7 @@ struct AdmissionHandler: Sendable {
     /// Parks the request until the reservation is durable.
     func reserve(_ exchange: HTTPExchange, respond: @escaping Respond) {
         do throws(APIError) {
-            var fields = try fields(try exchange.takeJSON(bytesMax: Self.bodyBytesMax))
+            var fields = try fields(exchange)
             let (owner, isStream) = (exchange.owner, exchange.acceptsStream)
             let (request, isUnpriced) = try request(&fields, tenant: owner)
             exchange.park()
@@ -103,9 +110,7 @@ extension AdmissionHandler {
         do throws(APIError) {
             let json = try exchange.takeJSON(bytesMax: Self.bodyBytesMax)
             guard let members = json.members else {
-                throw APIError(
-                    status: 400, code: "malformed_json", message: "the body must be one JSON object"
-                )
+                throw APIError.notAnObject
             }
             exchange.park()
             if let record = services.reservations.live(id) {

@@ -3,49 +3,44 @@ internal import HTTPServer
 internal import Intake
 internal import JSON
 internal import Ledger
+internal import Synchronization
 internal import Usage
 internal import Wire
 
 extension HTTPExchange {
-    /// The body as one JSON document; gzip is taken too. An empty one reads as `{}`.
-    func takeJSON(bytesMax: Int) throws(APIError) -> JSONValue {
-        try BodyDecoding.check(self)
-        var body: [UInt8]
+    /// The body as it was before compression.
+    func takeDecoded(bytesMax: Int) throws(APIError) -> [UInt8] {
+        let mayBeCompressed = try BodyDecoding.check(self)
         do throws(BodyRefusal) {
-            body = try takeWhole()
-            try BodyDecoding.inflate(&body, of: self, bytesMax: bytesMax)
+            var body = try takeWhole()
+            if mayBeCompressed {
+                try BodyDecoding.inflate(&body, of: self, bytesMax: bytesMax)
+            }
+            return body
         } catch {
             throw error.error(bytesMax: bytesMax)
         }
+    }
+
+    /// The body as one JSON document; gzip is taken too. An empty one reads as `{}`.
+    func takeJSON(bytesMax: Int) throws(APIError) -> JSONValue {
+        let body = try takeDecoded(bytesMax: bytesMax)
         if body.isEmpty { return .object([]) }
         do throws(JSONFault) {
             return try JSONValue.read(body)
         } catch {
-            throw APIError(
-                status: 400, code: "malformed_json",
-                message: "\(error.description); send one JSON object",
-                members: "\"offset\":\(error.offset)")
+            throw .malformed(error)
         }
     }
 }
 
 extension AdmissionHandler {
-    func fields(_ json: JSONValue) throws(APIError) -> AdmissionFields {
-        try reading { () throws(AdmissionFault) in try AdmissionFields(json) }
-    }
-
-    /// What cannot be read becomes an answer that names the field.
-    func reading(
-        _ read: () throws(AdmissionFault) -> AdmissionFields
-    ) throws(APIError) -> AdmissionFields {
+    /// What the body tells about a call.
+    func fields(_ exchange: HTTPExchange) throws(APIError) -> AdmissionFields {
+        var body = try exchange.takeDecoded(bytesMax: Self.bodyBytesMax)
         do throws(AdmissionFault) {
-            return try read()
-        } catch {
-            throw APIError(
-                status: 400, code: error.field.isEmpty ? "malformed_json" : "bad_field",
-                message: error.field.isEmpty ? error.message : "\(error.field) \(error.message)",
-                members: error.field.isEmpty ? "" : "\"field\":\"\(error.field)\"")
-        }
+            return try reader.withLock { reader throws(AdmissionFault) in try reader.read(&body) }
+        } catch { throw APIError(error) }
     }
 
     /// The call with its tenant and its price.
@@ -53,11 +48,11 @@ extension AdmissionHandler {
         _ fields: inout AdmissionFields, tenant owner: String?
     ) throws(APIError) -> (request: AdmissionRequest, isUnpriced: Bool) {
         if let owner {
-            guard fields.tenant == nil || fields.tenant == owner else {
+            guard !fields.hasTenant || fields.isTenant(owner) else {
                 throw APIError.foreignTenant
             }
             fields.setTenant(owner)
-        } else if fields.tenant == nil {
+        } else if !fields.hasTenant {
             let fallback = services.intake.defaultTenant
             guard !fallback.isEmpty else {
                 throw APIError(
@@ -84,6 +79,28 @@ extension AdmissionHandler {
 }
 
 extension APIError {
+    static func malformed(_ fault: JSONFault) -> APIError {
+        APIError(
+            status: 400, code: "malformed_json",
+            message: "\(fault.description); send one JSON object",
+            members: "\"offset\":\(fault.offset)")
+    }
+
+    static let notAnObject = APIError(
+        status: 400, code: "malformed_json", message: "the body must be one JSON object")
+
+    /// What cannot be read becomes an answer that names the field.
+    init(_ fault: AdmissionFault) {
+        switch fault {
+        case .text(let fault): self = .malformed(fault)
+        case .notAnObject: self = .notAnObject
+        case .field(let field, let message):
+            self.init(
+                status: 400, code: "bad_field", message: "\(field) \(message)",
+                members: "\"field\":\"\(field)\"")
+        }
+    }
+
     static let foreignTenant = APIError(
         status: 403, code: "foreign_tenant",
         message: "this token is for one tenant, and the request names another")

@@ -25,11 +25,15 @@ struct AuthzHandler: Sendable {
         return response
     }
 
+    private func fields(_ exchange: HTTPExchange) throws(APIError) -> AdmissionFields {
+        do throws(AdmissionFault) {
+            return try headers.fields { exchange.header(named: $0) }
+        } catch { throw APIError(error) }
+    }
+
     private func answer(_ exchange: HTTPExchange) -> HTTPResponse {
         do throws(APIError) {
-            var fields = try admission.reading { () throws(AdmissionFault) in
-                try headers.fields { exchange.header(named: $0) }
-            }
+            var fields = try fields(exchange)
             let owner = exchange.owner
             let (request, isUnpriced) = try admission.request(&fields, tenant: owner)
             let services = admission.services

@@ -41,10 +41,11 @@ extension APIError {
 enum BodyDecoding {
     private static let encodings = ["gzip", "x-gzip", "deflate", "identity"]
 
-    static func check(_ exchange: HTTPExchange) throws(APIError) {
-        guard let encoding = exchange.header("Content-Encoding")?.lowercased(),
-            !encodings.contains(encoding)
-        else { return }
+    /// False: the body comes as it is, and there is nothing to inflate.
+    @discardableResult
+    static func check(_ exchange: HTTPExchange) throws(APIError) -> Bool {
+        guard let encoding = exchange.header("Content-Encoding")?.lowercased() else { return false }
+        if encodings.contains(encoding) { return true }
         throw APIError(
             status: 415, code: "unsupported_content_encoding",
             message: "Content-Encoding \"\(encoding.prefix(100))\" is not read here; send gzip, "

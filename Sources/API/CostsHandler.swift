@@ -50,7 +50,7 @@ struct CostsHandler: Sendable {
                         json.object { json in
                             if wanted.stepSeconds != nil { json.add("time", unixSeconds: row.time) }
                             for (dimension, value) in zip(wanted.groupBy, row.values) {
-                                json.add(dimension.description, value)
+                                json.add(name: dimension.description, value)
                             }
                             Self.append(row, to: &json)
                         }

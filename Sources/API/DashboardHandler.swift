@@ -108,7 +108,7 @@ struct DashboardHandler: Sendable {
             json.add("forecast_high_usd", usd: forecast.high)
         }
         func series(
-            _ key: String, _ rows: [SpendQuery.Row], _ last: Int64, _ step: Int64, _ n: Int64
+            _ key: StaticString, _ rows: [SpendQuery.Row], _ last: Int64, _ step: Int64, _ n: Int64
         ) {
             json.array(key) { json in
                 for index in (0..<n).reversed() {
@@ -144,7 +144,7 @@ struct DashboardHandler: Sendable {
     private static func append(
         _ dimension: Dimension, _ rows: ArraySlice<SpendQuery.Row>, to json: inout JSONWriter
     ) {
-        json.array(dimension.description) { json in
+        json.array(name: dimension.description) { json in
             for row in rows {
                 json.object { json in
                     json.add("value", row.values[0])

@@ -71,7 +71,9 @@ struct ForecastHandler: Sendable {
         return JSONWriter.object { json in
             json.add("budget", status.budget.name)
             json.object("scope") { json in
-                for entry in status.scope { json.add(entry.dimension.description, entry.value) }
+                for entry in status.scope {
+                    json.add(name: entry.dimension.description, entry.value)
+                }
             }
             json.add("period_start", unixSeconds: status.period.start)
             json.add("period_end", unixSeconds: status.period.end)

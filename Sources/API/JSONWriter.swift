@@ -2,93 +2,115 @@ internal import Usage
 internal import Wire
 
 /// Writes JSON member by member. Amounts are decimal strings, times RFC 3339 in UTC.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+struct JSONWriter: ~Copyable {
+    private var text = TextBuffer(capacity: 512)
     private var needsComma = false
 
-    private mutating func begin(_ key: String?) {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    var bytes: [UInt8] { text.array }
+
+    /// What stands around the JSON.
+    mutating func frame(_ words: StaticString) { text.append(words) }
+
+    /// Our own names hold nothing to escape.
+    private mutating func begin(_ key: StaticString?) {
+        if let key {
+            text.append(jsonKey: key, isFirst: !needsComma)
+        } else if needsComma {
+            text.append(sign: UInt8(ascii: ","))
+        }
         needsComma = true
-        guard let key else { return }
-        bytes.appendJSONString(key)
-        bytes.append(UInt8(ascii: ":"))
     }
 
-    mutating func object(_ key: String? = nil, _ body: (inout JSONWriter) -> Void) {
-        begin(key)
-        enclose("{", "}", body)
+    private mutating func begin(name: String) {
+        begin(nil)
+        text.append(jsonString: name)
+        text.append(sign: UInt8(ascii: ":"))
     }
 
-    mutating func array(_ key: String? = nil, _ body: (inout JSONWriter) -> Void) {
+    mutating func object(_ key: StaticString? = nil, _ body: (inout JSONWriter) -> Void) {
         begin(key)
-        enclose("[", "]", body)
+        enclose(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
+    }
+
+    mutating func array(_ key: StaticString? = nil, _ body: (inout JSONWriter) -> Void) {
+        begin(key)
+        enclose(UInt8(ascii: "["), UInt8(ascii: "]"), body)
+    }
+
+    mutating func array(name: String, _ body: (inout JSONWriter) -> Void) {
+        begin(name: name)
+        enclose(UInt8(ascii: "["), UInt8(ascii: "]"), body)
     }
 
     private mutating func enclose(
-        _ opening: StaticString, _ closing: StaticString, _ body: (inout JSONWriter) -> Void
+        _ opening: UInt8, _ closing: UInt8, _ body: (inout JSONWriter) -> Void
     ) {
-        bytes.append(opening)
+        text.append(sign: opening)
         needsComma = false
         body(&self)
-        bytes.append(closing)
+        text.append(sign: closing)
         needsComma = true
     }
 
-    mutating func add(_ key: String?, _ text: String) {
+    mutating func add(_ key: StaticString?, _ value: String) {
         begin(key)
-        bytes.appendJSONString(text)
+        text.append(jsonString: value)
+    }
+
+    mutating func add(name: String, _ value: String) {
+        begin(name: name)
+        text.append(jsonString: value)
     }
 
     /// A number or a word of JSON, as it is.
-    mutating func add(_ key: String?, literal: String) {
+    mutating func add(_ key: StaticString?, literal: String) {
         begin(key)
-        bytes.append(literal)
+        text.append(copying: literal.utf8Span.span)
     }
 
     /// A value that is JSON already.
-    mutating func add(_ key: String?, json: [UInt8]) {
+    mutating func add(_ key: StaticString?, json: [UInt8]) {
         begin(key)
-        bytes.append(contentsOf: json)
+        text.append(copying: json.span)
     }
 
-    mutating func add(_ key: String, _ number: Int64) {
+    mutating func add(_ key: StaticString, _ number: Int64) {
         begin(key)
-        bytes.appendDecimal(number)
+        text.reserve(20)
+        text.append(decimal: number)
     }
 
-    mutating func add(_ key: String, _ flag: Bool) { add(key, literal: flag ? "true" : "false") }
-
-    mutating func add(_ key: String, usd amount: NanoUSD) {
+    mutating func add(_ key: StaticString, _ flag: Bool) {
         begin(key)
-        bytes.append(UInt8(ascii: "\""))
-        amount.append(fractionMin: 2, to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
+        text.append(flag ? "true" : "false" as StaticString)
     }
 
-    mutating func add(_ key: String, thousandths: Int64) {
+    mutating func add(_ key: StaticString, usd amount: NanoUSD) {
         begin(key)
-        FixedPoint.append(thousandths, scale: 3, to: &bytes)
+        text.append(jsonUSD: amount.nanos)
     }
 
-    mutating func add(_ key: String, unixSeconds: Int64) {
-        add(key, moment: unixSeconds * 1_000_000_000)
+    mutating func add(_ key: StaticString, thousandths: Int64) {
+        begin(key)
+        text.append(FixedPoint.text(thousandths, scale: 3))
+    }
+
+    mutating func add(_ key: StaticString, unixSeconds: Int64) {
+        add(key, quoted: RFC3339.shortText(unixNanos: unixSeconds * 1_000_000_000))
     }
 
     /// To the millisecond.
-    mutating func add(_ key: String, unixNanos: Int64) {
-        add(key, moment: unixNanos / 1_000_000 * 1_000_000)
+    mutating func add(_ key: StaticString, unixNanos: Int64) {
+        add(key, quoted: RFC3339.shortText(unixNanos: unixNanos / 1_000_000 * 1_000_000))
     }
 
-    private mutating func add(_ key: String, moment: Int64) {
+    private mutating func add(_ key: StaticString, quoted value: ShortText) {
         begin(key)
-        bytes.append(UInt8(ascii: "\""))
-        RFC3339.append(unixNanos: moment, to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
+        text.append(jsonString: value)
     }
 
     static func object(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
         var writer = JSONWriter()
-        writer.bytes.reserveCapacity(512)
         writer.object(nil, body)
         return writer.bytes
     }

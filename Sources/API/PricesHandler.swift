@@ -100,14 +100,14 @@ struct PricesHandler: Sendable {
             writer.add("model", row.model)
             writer.add("mode", row.mode)
             writer.add("list", book.origins[row.origin].name)
-            func day(_ key: String, _ seconds: Int64) {
+            func day(_ key: StaticString, _ seconds: Int64) {
                 if seconds == .min || seconds == .max { return }
                 writer.add(key, RFC3339.text(unixNanos: seconds * 1_000_000_000))
             }
             day("valid_from", row.validFrom)
             day("valid_to", row.validTo)
             writer.object("usd") { writer in
-                for rate in row.rates { writer.add(rate.key.priceFileKey, rate.usd.decimal) }
+                for rate in row.rates { writer.add(name: rate.key.priceFileKey, rate.usd.decimal) }
             }
         }
         bytes += writer.bytes

@@ -3,97 +3,92 @@ public import Usage
 internal import Wire
 
 /// Why a request for admission cannot be read.
-public struct AdmissionFault: Error, Equatable {
-    /// Empty when the text itself is broken.
-    public let field: String
-    public let message: String
+public enum AdmissionFault: Error, Equatable {
+    /// The text itself is broken.
+    case text(JSONFault)
+    case notAnObject
+    case field(_ name: String, _ message: String)
 }
 
 /// What a call that asks for admission tells about itself: the fields of an event, and
 /// `max_output_tokens`.
 public struct AdmissionFields: Sendable {
-    public private(set) var texts: [(dimension: Dimension, value: String)] = []
+    /// The values of the dimensions and the id stand in it.
+    private var bytes: [UInt8] = []
+    /// By `AdmissionField`.
+    private var texts = InlineArray<11, TextRef>(repeating: .none)
     /// Canonical JSON, keys sorted; empty: none.
     public private(set) var tags = ""
     public private(set) var tokens = TokenCounts()
     /// What the caller says that the call costs at most.
     public private(set) var cost: NanoUSD?
-    /// Chosen by the caller, so that the request can be repeated.
-    public private(set) var id: String?
     public private(set) var expirySeconds: Int64 = Self.expiryDefault
 
     public static let expiryDefault: Int64 = 300
     public static let expiryMax: Int64 = 3600
 
-    private static let dimensions: [Dimension] = [
-        .tenant, .user, .feature, .agent, .conversation, .task, .request, .operation, .provider,
-        .model,
-    ]
-
-    public init(_ json: JSONValue) throws(AdmissionFault) {
-        guard json.members != nil else {
-            throw AdmissionFault(field: "", message: "the body must be one JSON object")
-        }
-        for dimension in Self.dimensions {
-            if let text = try Self.text(json, dimension.description) {
-                texts.append((dimension, text))
-            }
-        }
-        id = try Self.text(json, "id")
-        try readTags(json["tags"])
-        tokens.input = try Self.count(json, "input_tokens") ?? 0
-        tokens.cachedInput = try Self.count(json, "cached_input_tokens") ?? 0
-        tokens.cacheWrite = try Self.count(json, "cache_write_tokens") ?? 0
-        let (most, counted) = (
-            try Self.count(json, "max_output_tokens"), try Self.count(json, "output_tokens")
-        )
+    /// Takes the bytes of `members`.
+    init(_ members: inout AdmissionMembers) throws(AdmissionFault) {
+        for field in AdmissionField.dimensions { try readText(field, &members) }
+        try readText(.id, &members)
+        if let value = members.tags { try readTags(value) }
+        tokens.input = try Self.count(.inputTokens, &members) ?? 0
+        tokens.cachedInput = try Self.count(.cachedInputTokens, &members) ?? 0
+        tokens.cacheWrite = try Self.count(.cacheWriteTokens, &members) ?? 0
+        let most = try Self.count(.maxOutputTokens, &members)
+        let counted = try Self.count(.outputTokens, &members)
         tokens.output = most ?? counted ?? 0
         guard UInt64(tokens.cachedInput) + UInt64(tokens.cacheWrite) <= UInt64(tokens.input) else {
-            throw AdmissionFault(
-                field: "cached_input_tokens",
-                message: "and cache_write_tokens are part of input_tokens and exceed it")
+            throw .field(
+                "cached_input_tokens",
+                "and cache_write_tokens are part of input_tokens and exceed it")
         }
-        cost = try Self.amount(json["cost_usd"])
-        if let value = json["expires_in_seconds"], value != .null {
-            guard let seconds = value.integer, (1...Int(Self.expiryMax)).contains(seconds) else {
-                throw AdmissionFault(
-                    field: "expires_in_seconds",
-                    message: "must be an integer from 1 to \(Self.expiryMax)")
+        cost = try Self.amount(&members)
+        if members[.expiry].kind != .absent {
+            guard let seconds = members.integer(.expiry),
+                (1...Int(Self.expiryMax)).contains(seconds)
+            else {
+                throw .field("expires_in_seconds", "must be an integer from 1 to \(Self.expiryMax)")
             }
             expirySeconds = Int64(seconds)
         }
+        swap(&bytes, &members.bytes)
     }
 
-    public var tenant: String? { texts.first { $0.dimension == .tenant }?.value }
-    public var model: String? { texts.first { $0.dimension == .model }?.value }
+    public var hasTenant: Bool { !self[.tenant].isEmpty }
+
+    public func isTenant(_ tenant: String) -> Bool {
+        bytes.span.extracting(self[.tenant].range).equals(tenant.utf8Span.span)
+    }
 
     /// Replaces or adds the tenant.
     public mutating func setTenant(_ tenant: String) {
-        texts.removeAll { $0.dimension == .tenant }
-        texts.insert((.tenant, tenant), at: 0)
+        let start = UInt32(bytes.count)
+        bytes.append(tenant)
+        self[.tenant] = TextRef(offset: start, length: UInt32(bytes.count) - start)
     }
 
-    /// Adds the value of a dimension, as a gateway's header gave it.
-    public mutating func set(_ dimension: Dimension, _ value: String) {
-        texts.removeAll { $0.dimension == dimension }
-        texts.append((dimension, value))
+    /// Chosen by the caller, so that the request can be repeated.
+    public var id: String? {
+        let text = self[.id]
+        return text.isEmpty ? nil : String(copying: bytes.span.extracting(text.range))
     }
 
     /// The dimensions as the members of an event.
     public var body: [UInt8] {
-        var bytes: [UInt8] = [UInt8(ascii: "{")]
-        for (index, entry) in texts.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes.appendJSONString(entry.dimension.description)
-            bytes.append(UInt8(ascii: ":"))
-            bytes.appendJSONString(entry.value)
+        var json: [UInt8] = [UInt8(ascii: "{")]
+        for field in AdmissionField.dimensions where !self[field].isEmpty {
+            if json.count > 1 { json.append(UInt8(ascii: ",")) }
+            json.appendJSONString(field.name)
+            json.append(UInt8(ascii: ":"))
+            json.appendJSONString(bytes.span.extracting(self[field].range))
         }
         if !tags.isEmpty {
-            if !texts.isEmpty { bytes.append(UInt8(ascii: ",")) }
-            bytes.append("\"tags\":\(tags)")
+            if json.count > 1 { json.append(UInt8(ascii: ",")) }
+            json.append("\"tags\":\(tags)")
         }
-        bytes.append(UInt8(ascii: "}"))
-        return bytes
+        json.append(UInt8(ascii: "}"))
+        return json
     }
 
     /// As an event that matchers can look at. A missing amount is left to the price list.
@@ -101,60 +96,74 @@ public struct AdmissionFields: Sendable {
         var (event, rows) = (CostEvent(), EventRows())
         event.tokens = tokens
         event.amount = cost
-        for (dimension, value) in texts {
-            switch dimension {
-            case .tenant: event.tenant = names.intern(value)
-            case .user: event.user = names.intern(value)
-            case .feature: event.feature = names.intern(value)
-            case .agent: event.agent = names.intern(value)
-            case .operation: event.operation = names.intern(value)
-            case .provider: event.provider = names.intern(value)
-            case .model: event.model = names.intern(value)
-            case .conversation: event.conversation = rows.append(Array(value.utf8).span)
-            case .task: event.task = rows.append(Array(value.utf8).span)
-            case .request: event.request = rows.append(Array(value.utf8).span)
-            default: break
+        names.withTable { table in
+            func id(_ field: AdmissionField) -> NameID {
+                self[field].isEmpty ? 0 : table.intern(bytes.span.extracting(self[field].range))
             }
+            event.tenant = id(.tenant)
+            event.user = id(.user)
+            event.feature = id(.feature)
+            event.agent = id(.agent)
+            event.operation = id(.operation)
+            event.provider = id(.provider)
+            event.model = id(.model)
+            if !tags.isEmpty { event.tags = table.intern(tags.utf8Span.span) }
         }
-        if !tags.isEmpty { event.tags = names.intern(tags) }
+        func kept(_ field: AdmissionField) -> TextRef {
+            let text = self[field]
+            return text.isEmpty ? .none : rows.append(bytes.span.extracting(text.range))
+        }
+        event.conversation = kept(.conversation)
+        event.task = kept(.task)
+        event.request = kept(.request)
         return (event, rows)
     }
 
-    private static func text(_ json: JSONValue, _ name: String) throws(AdmissionFault) -> String? {
-        guard let value = json[name], value != .null else { return nil }
-        guard let text = value.string, text.utf8.count <= Limits.textBytes else {
-            throw AdmissionFault(
-                field: name, message: "must be a string of at most \(Limits.textBytes) bytes")
+    private subscript(field: AdmissionField) -> TextRef {
+        get { texts[Int(field.rawValue)] }
+        set { texts[Int(field.rawValue)] = newValue }
+    }
+}
+
+// The checks of each kind of value.
+extension AdmissionFields {
+    private mutating func readText(
+        _ field: AdmissionField, _ members: inout AdmissionMembers
+    ) throws(AdmissionFault) {
+        let value = members[field]
+        if value.kind == .absent { return }
+        guard value.kind == .string, value.text.length <= Limits.textBytes else {
+            throw .field(field.name, "must be a string of at most \(Limits.textBytes) bytes")
         }
-        return text.isEmpty ? nil : text
+        self[field] = value.text
     }
 
-    private static func count(_ json: JSONValue, _ name: String) throws(AdmissionFault) -> UInt32? {
-        guard let value = json[name], value != .null else { return nil }
-        guard let number = value.integer, let count = UInt32(exactly: number) else {
-            throw AdmissionFault(
-                field: name, message: "must be an integer from 0 to \(Limits.tokensMax)")
+    private static func count(
+        _ field: AdmissionField, _ members: inout AdmissionMembers
+    ) throws(AdmissionFault) -> UInt32? {
+        if members[field].kind == .absent { return nil }
+        guard let count = members.integer(field).flatMap({ UInt32(exactly: $0) }) else {
+            throw .field(field.name, "must be an integer from 0 to \(Limits.tokensMax)")
         }
         return count
     }
 
-    private static func amount(_ value: JSONValue?) throws(AdmissionFault) -> NanoUSD? {
-        guard let value, value != .null else { return nil }
-        guard let text = value.string ?? value.literal,
-            case .value(let nanos) = NanoUSD.read(Array(text.utf8).span), nanos >= 0,
-            nanos <= Limits.costMax.nanos
-        else {
-            throw AdmissionFault(
-                field: "cost_usd", message: "must be a decimal from 0 to 1000000 dollars")
-        }
+    private static func amount(_ members: inout AdmissionMembers) throws(AdmissionFault) -> NanoUSD?
+    {
+        let value = members[.cost]
+        if value.kind == .absent { return nil }
+        guard value.kind != .other,
+            case .value(let nanos) = NanoUSD.read(
+                members.bytes.span.extracting(value.text.range)),
+            nanos >= 0, nanos <= Limits.costMax.nanos
+        else { throw .field("cost_usd", "must be a decimal from 0 to 1000000 dollars") }
         return NanoUSD(nanos: nanos)
     }
 
-    private mutating func readTags(_ value: JSONValue?) throws(AdmissionFault) {
-        guard let value, value != .null else { return }
-        let fault = AdmissionFault(
-            field: "tags",
-            message: "must be an object of at most \(Limits.tagsPerEvent) strings, keys of up to "
+    private mutating func readTags(_ value: JSONValue) throws(AdmissionFault) {
+        let fault = AdmissionFault.field(
+            "tags",
+            "must be an object of at most \(Limits.tagsPerEvent) strings, keys of up to "
                 + "\(Limits.tagKeyBytes) and values of up to \(Limits.textBytes) bytes")
         guard let members = value.members, members.count <= Limits.tagsPerEvent else { throw fault }
         var pairs: [String: String] = [:]

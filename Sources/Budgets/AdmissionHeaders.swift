@@ -11,10 +11,13 @@ public struct AdmissionHeaders: Equatable, Sendable {
         public let field: String
         /// In lower case.
         public let header: String
+        /// Nil: a tag.
+        let member: AdmissionField?
 
         public init(field: String, header: String) {
             self.field = field
             self.header = header
+            member = AdmissionField.allCases.first { $0.name == field }
         }
     }
 
@@ -47,20 +50,18 @@ public struct AdmissionHeaders: Equatable, Sendable {
     ///
     /// - Parameter header: the value of the header of that name.
     public func fields(_ header: (String) -> String?) throws(AdmissionFault) -> AdmissionFields {
-        var members: [(key: String, value: JSONValue)] = []
+        var members = AdmissionMembers()
         var tags: [(key: String, value: JSONValue)] = []
         for entry in entries {
             guard let text = header(entry.header).map(Self.trimmed), !text.isEmpty else { continue }
-            if entry.field.hasPrefix("tags.") {
-                tags.append((String(entry.field.dropFirst(5)), .string(text)))
-            } else if entry.field.hasSuffix("_tokens") {
-                members.append((entry.field, .number(literal: text)))
+            if let member = entry.member {
+                members.add(member, entry.field.hasSuffix("_tokens") ? .number : .string, text)
             } else {
-                members.append((entry.field, .string(text)))
+                tags.append((String(entry.field.dropFirst(5)), .string(text)))
             }
         }
-        if !tags.isEmpty { members.append(("tags", .object(tags))) }
-        return try AdmissionFields(.object(members))
+        if !tags.isEmpty { members.tags = .object(tags) }
+        return try AdmissionFields(&members)
     }
 
     private static func trimmed(_ text: String) -> String {

@@ -27,11 +27,6 @@ struct AdmissionState: Sendable {
     static let pausedDimensionsMax = LabelKey.widthMax
     static let pausesMax = 10_000
 
-    struct CountKey: Hashable, Sendable {
-        let budget: String
-        let decision: String
-    }
-
     /// Of its own: the writer's matchers are used without a lock.
     var matchers: [BudgetMatcher]
     /// By table and scope number; shorter than the scopes where nothing was ever held.
@@ -43,13 +38,14 @@ struct AdmissionState: Sendable {
     private(set) var pauses: [Dimension: [NameID: ScopePause]] = [:]
     private var pauseReader: LabelReader?
     private var pausedDimensions: [Dimension] = []
-    var counts: [CountKey: Int] = [:]
+    var counts = DecisionCounts()
     var denials = DenialLog()
     var folds = AdmissionFolds()
 
     init(matchers: [BudgetMatcher]) {
         self.matchers = matchers
         reserved = Array(repeating: [], count: matchers.count)
+        counts.define(matchers.map(\.budget))
     }
 
     func reserved(_ table: Int, _ scope: Int?) -> Int64 {
@@ -108,6 +104,7 @@ struct AdmissionState: Sendable {
     ) {
         self.matchers = matchers
         reserved = Array(repeating: [], count: matchers.count)
+        counts.define(matchers.map(\.budget))
         for (id, reservation) in live {
             var moved = reservation
             moved.holds = holds(reservation, &self)

@@ -14,12 +14,39 @@ private struct Candidate {
     let reserved: Int64
     let period: Period
     /// Always the last so many seconds; `period` ends when enough has left for the call.
-    var isRolling = false
+    let isRolling: Bool
 
     var used: Int64 { spent &+ reserved }
 
     func part(_ estimate: Int64) -> Int128 {
         (Int128(used) + Int128(estimate)) * 1_000_000_000 / Int128(max(1, limit.nanos))
+    }
+}
+
+/// What the budgets say together: the worst verdict, and the tightest of those that give it.
+private struct Judgement {
+    var verdict = AdmissionVerdict.allow
+    var reason = AdmissionReason.noBudget
+    var tightest: Candidate?
+    private var isTightestEnforced = false
+
+    mutating func add(
+        _ candidate: Candidate, _ own: AdmissionVerdict, _ why: AdmissionReason, isEnforced: Bool,
+        estimate: Int64
+    ) {
+        let rank = isEnforced ? own.rank : 0
+        let isWorse = rank > verdict.rank
+        if reason == .noBudget { reason = .withinBudget }
+        if isWorse { (verdict, reason) = (own, why) }
+        guard let known = tightest, !isWorse else {
+            (tightest, isTightestEnforced) = (candidate, isEnforced)
+            return
+        }
+        // Of two with the same verdict one that is enforced counts before one that only observes.
+        guard rank == verdict.rank, isEnforced || !isTightestEnforced else { return }
+        if isEnforced != isTightestEnforced || candidate.part(estimate) > known.part(estimate) {
+            (tightest, isTightestEnforced) = (candidate, isEnforced)
+        }
     }
 }
 
@@ -35,10 +62,15 @@ extension BudgetEngine {
         admission.withLock { state in
             book.withLock { book in
                 state.expire(now: now)
-                let candidates = candidates(request, &state, &book, now, creating: false)
-                let decision = decide(
-                    request, candidates, &state, book, now, isStoreWritable: isStoreWritable)
-                return decision
+                var judgement = Judgement()
+                for table in state.matchers.indices {
+                    let found = Self.candidate(table, request, &state, &book, now, creating: false)
+                    guard let candidate = found else { continue }
+                    Self.judge(
+                        candidate, request, &judgement, &state, &book,
+                        isStoreWritable: isStoreWritable)
+                }
+                return Self.decide(request, judgement, &state, &book, now)
             }
         }
     }
@@ -59,12 +91,19 @@ extension BudgetEngine {
                 state.expire(now: now)
                 if let known = state.live[id] { return .known(known) }
                 guard state.live.count < AdmissionState.reservationsMax else { return .full }
-                let candidates = candidates(request, &state, &book, now, creating: true)
-                var decision = decide(request, candidates, &state, book, now, isStoreWritable: true)
-                guard decision.verdict != .deny else { return .decided(decision) }
-                let holds = candidates.compactMap { candidate in
-                    candidate.scope.map { Reservation.Hold(table: candidate.table, scope: $0) }
+                var judgement = Judgement()
+                var holds: [Reservation.Hold] = []
+                for table in state.matchers.indices {
+                    let found = Self.candidate(table, request, &state, &book, now, creating: true)
+                    guard let candidate = found else { continue }
+                    Self.judge(
+                        candidate, request, &judgement, &state, &book, isStoreWritable: true)
+                    if let scope = candidate.scope {
+                        holds.append(.init(table: table, scope: scope))
+                    }
                 }
+                var decision = Self.decide(request, judgement, &state, &book, now)
+                guard decision.verdict != .deny else { return .decided(decision) }
                 state.insert(
                     id,
                     Reservation(
@@ -80,129 +119,119 @@ extension BudgetEngine {
     func holds(
         of request: AdmissionRequest, _ state: inout AdmissionState, _ book: inout BudgetBook
     ) -> [Reservation.Hold] {
-        candidates(request, &state, &book, 0, creating: true).compactMap { candidate in
-            candidate.scope.map { Reservation.Hold(table: candidate.table, scope: $0) }
+        state.matchers.indices.compactMap { table in
+            Self.candidate(table, request, &state, &book, 0, creating: true)?.scope.map {
+                Reservation.Hold(table: table, scope: $0)
+            }
         }
     }
 
-    private func candidates(
-        _ request: AdmissionRequest, _ state: inout AdmissionState, _ book: inout BudgetBook,
-        _ now: Int64, creating: Bool
-    ) -> [Candidate] {
-        var candidates: [Candidate] = []
-        let seconds = now / 1_000_000_000
-        for table in state.matchers.indices {
-            let match = state.matchers[table].scope(of: request.event, in: request.rows) {
-                values, limit in
-                creating
-                    ? book.tables[table].scope(values, limit: limit)
-                    : book.tables[table].scopeNumbers[values]
-            }
-            let current = book.tables[table].current
-            let period =
-                current.contains(seconds)
-                ? current : book.tables[table].definition.period.period(containing: seconds)
-            switch match {
-            case .none: continue
-            case .scope(let number):
-                candidates.append(
-                    Self.candidate(
-                        table, number, period, book, request.estimate.nanos,
-                        reserved: state.reserved(table, number), at: seconds))
-            case .refused:
-                // Either no event of this scope has come yet, or the budget is full of scopes and
-                // cannot watch this one.
-                guard book.tables[table].scopes.count < book.tables[table].scopesMax,
-                    case .scope(let values, let limit) = state.matchers[table].outcome(
-                        of: request.event, in: request.rows)
-                else { continue }
-                candidates.append(
-                    Candidate(
-                        table: table, scope: nil, values: values,
-                        limit: book.tables[table].limit(of: values, base: limit, at: seconds),
-                        spent: 0, reserved: 0,
-                        period: book.tables[table].shown(period, at: seconds),
-                        isRolling: book.tables[table].definition.period.isRolling))
-            }
+    /// Nil: the budget does not watch such calls.
+    private static func candidate(
+        _ table: Int, _ request: AdmissionRequest, _ state: inout AdmissionState,
+        _ book: inout BudgetBook, _ now: Int64, creating: Bool
+    ) -> Candidate? {
+        let match = state.matchers[table].scope(of: request.event, in: request.rows) {
+            values, limit in
+            creating
+                ? book.tables[table].scope(values, limit: limit)
+                : book.tables[table].scopeNumbers[values]
         }
-        return candidates
+        let seconds = now / 1_000_000_000
+        switch match {
+        case .none: return nil
+        case .scope(let number):
+            return book.tables[table].candidate(
+                table, number, request.estimate.nanos, reserved: state.reserved(table, number),
+                at: seconds)
+        case .refused(let values, let limit):
+            return book.tables[table].candidate(table, values, limit, at: seconds)
+        }
     }
 }
 
-extension BudgetEngine {
-    /// The view of a budget on a call of a scope that it knows.
-    @inline(__always)
-    private static func candidate(
-        _ table: Int, _ number: Int, _ period: Period, _ book: borrowing BudgetBook,
-        _ estimate: Int64, reserved: Int64, at seconds: Int64
+// Mutating, though they change nothing: a table is read where it stands then, while a method that
+// only reads would be given a copy with all that a table holds.
+extension BudgetTable {
+    private mutating func period(at seconds: Int64) -> Period {
+        current.contains(seconds) ? current : definition.period.period(containing: seconds)
+    }
+
+    /// The view of the budget on a call of a scope that it knows.
+    fileprivate mutating func candidate(
+        _ table: Int, _ number: Int, _ estimate: Int64, reserved: Int64, at seconds: Int64
     ) -> Candidate {
-        let rule = book.tables[table].definition.period
-        let limit = book.tables[table].scopes[number].limit(in: period, at: seconds)
-        let spent = book.tables[table].scopes[number].nanos(in: period, rule, at: seconds)
+        let period = period(at: seconds)
+        let limit = scopes[number].limit(in: period, at: seconds)
+        let spent = scopes[number].nanos(in: period, definition.period, at: seconds)
         var shown = period
-        if rule.isRolling {
-            let denyAt = book.tables[table].definition.enforcement?.denyAt ?? 1_000_000_000
+        if definition.period.isRolling {
+            let length = definition.period.rollingSeconds
+            let denyAt = definition.enforcement?.denyAt ?? 1_000_000_000
             let most = Int128(limit.nanos) * Int128(denyAt) / 1_000_000_000
             let excess = Int128(spent) + Int128(reserved) + Int128(estimate) - most
             shown = Period(
-                start: seconds - rule.rollingSeconds,
-                end: book.tables[table].scopes[number].rolling.relief(
-                    of: Int64(clamping: max(1, excess)), now: seconds, length: rule.rollingSeconds))
+                start: seconds - length,
+                end: scopes[number].rolling.relief(
+                    of: Int64(clamping: max(1, excess)), now: seconds, length: length))
         }
         return Candidate(
-            table: table, scope: number, values: book.tables[table].scopes[number].values,
-            limit: limit, spent: spent, reserved: reserved, period: shown,
-            isRolling: rule.isRolling)
+            table: table, scope: number, values: scopes[number].values, limit: limit, spent: spent,
+            reserved: reserved, period: shown, isRolling: definition.period.isRolling)
+    }
+
+    /// The same for a scope that is in no table: either no event of it has come yet, or the budget
+    /// is full of scopes and cannot watch this one.
+    fileprivate mutating func candidate(
+        _ table: Int, _ values: LabelKey, _ base: NanoUSD, at seconds: Int64
+    ) -> Candidate? {
+        guard scopes.count < scopesMax else { return nil }
+        return Candidate(
+            table: table, scope: nil, values: values,
+            limit: limit(of: values, base: base, at: seconds), spent: 0, reserved: 0,
+            period: shown(period(at: seconds), at: seconds),
+            isRolling: definition.period.isRolling)
     }
 }
 
 // From the candidates to one answer.
 extension BudgetEngine {
-    private func decide(
-        _ request: AdmissionRequest, _ candidates: [Candidate], _ state: inout AdmissionState,
-        _ book: borrowing BudgetBook, _ now: Int64, isStoreWritable: Bool
-    ) -> AdmissionDecision {
+    private static func judge(
+        _ candidate: Candidate, _ request: AdmissionRequest, _ judgement: inout Judgement,
+        _ state: inout AdmissionState, _ book: inout BudgetBook, isStoreWritable: Bool
+    ) {
         let estimate = request.estimate.nanos
-        var verdict = AdmissionVerdict.allow
-        var reason = candidates.isEmpty ? AdmissionReason.noBudget : .withinBudget
-        var tightest: Candidate?
-        var isTightestEnforced = false
-        for candidate in candidates {
-            let definition = book.tables[candidate.table].definition
-            let (own, why) = Self.judge(
-                candidate, definition.enforcement, estimate, isStoreWritable: isStoreWritable)
-            let isEnforced = definition.enforcement?.mode == .enforce
-            state.count(definition.name, own, isEnforced: isEnforced)
-            let rank = isEnforced ? own.rank : 0
-            let isWorse = rank > verdict.rank
-            let isTighter =
-                tightest.map { candidate.part(estimate) > $0.part(estimate) } ?? true
-            if isWorse || (rank == verdict.rank && isEnforced && !isTightestEnforced)
-                || (rank == verdict.rank && isEnforced == isTightestEnforced && isTighter)
-            {
-                tightest = candidate
-                isTightestEnforced = isEnforced
-            }
-            if isWorse { (verdict, reason) = (own, why) }
-        }
+        let enforcement = book.tables[candidate.table].definition.enforcement
+        let (own, why) = judge(candidate, enforcement, estimate, isStoreWritable: isStoreWritable)
+        let isEnforced = enforcement?.mode == .enforce
+        state.counts.add(own, isEnforced: isEnforced, table: candidate.table)
+        judgement.add(candidate, own, why, isEnforced: isEnforced, estimate: estimate)
+    }
+
+    private static func decide(
+        _ request: AdmissionRequest, _ judgement: Judgement, _ state: inout AdmissionState,
+        _ book: inout BudgetBook, _ now: Int64
+    ) -> AdmissionDecision {
+        let (verdict, reason) = (judgement.verdict, judgement.reason)
         if let pause = state.pause(of: request) {
-            Self.note(.deny, .paused, tightest, pause, &state, book, now)
+            note(.deny, .paused, judgement.tightest, pause, &state, &book, now)
             var decision = AdmissionDecision(
                 verdict: .deny, reason: .paused, estimate: request.estimate,
-                budget: tightest.map { view($0, book) })
+                budget: judgement.tightest.map { view($0, &book) })
             decision.pause = pause
             decision.retryAfterSeconds = AdmissionDecision.retryPausedSeconds
             return decision
         }
         var decision = AdmissionDecision(
             verdict: verdict, reason: reason, estimate: request.estimate,
-            budget: tightest.map { view($0, book) })
-        guard let tightest else { return decision }
+            budget: judgement.tightest.map { view($0, &book) })
+        guard verdict != .allow, let tightest = judgement.tightest else { return decision }
         let seconds = now / 1_000_000_000
-        if verdict != .allow { Self.note(verdict, reason, tightest, nil, &state, book, now) }
+        note(verdict, reason, tightest, nil, &state, &book, now)
         switch verdict {
         case .allow: break
-        case .throttle: decision.delayMillis = Self.delay(tightest, estimate, now: seconds)
+        case .throttle:
+            decision.delayMillis = delay(tightest, request.estimate.nanos, now: seconds)
         case .deny:
             if reason != .unsure {
                 let name = book.tables[tightest.table].definition.name
@@ -251,34 +280,35 @@ extension BudgetEngine {
             AdmissionDecision.delayMillisMax, Int64(clamping: Int128(estimate) * left / rest))
     }
 
-    private func view(_ candidate: Candidate, _ book: borrowing BudgetBook) -> AdmissionBudget {
-        let definition = book.tables[candidate.table].definition
-        return AdmissionBudget(
+    private static func view(
+        _ candidate: Candidate, _ book: inout BudgetBook
+    ) -> AdmissionBudget {
+        book.tables[candidate.table].view(candidate)
+    }
+}
+
+extension BudgetTable {
+    fileprivate mutating func view(_ candidate: Candidate) -> AdmissionBudget {
+        AdmissionBudget(
             name: definition.name,
-            scope: book.tables[candidate.table].names.values(
-                candidate.values, each: definition.each
-            ).map { AdmissionBudget.Entry(dimension: $0.dimension, value: $0.value) },
+            scope: definition.each.indices.map { index in
+                let dimension = definition.each[index]
+                return AdmissionBudget.Entry(
+                    dimension: dimension, value: names.text(candidate.values[index], of: dimension))
+            },
             limit: candidate.limit, spent: NanoUSD(nanos: candidate.spent),
             reserved: NanoUSD(nanos: candidate.reserved), period: candidate.period)
     }
 }
 
 extension AdmissionVerdict {
-    fileprivate var rank: Int {
+    /// The higher one prevails.
+    var rank: Int {
         switch self {
         case .allow: 0
         case .throttle: 1
         case .deny: 2
         }
-    }
-}
-
-extension AdmissionState {
-    fileprivate mutating func count(
-        _ budget: String, _ verdict: AdmissionVerdict, isEnforced: Bool
-    ) {
-        let word = isEnforced || verdict == .allow ? verdict.rawValue : "would_\(verdict.rawValue)"
-        counts[CountKey(budget: budget, decision: word), default: 0] += 1
     }
 }
 
@@ -297,7 +327,7 @@ extension BudgetScope {
 extension BudgetEngine {
     private static func note(
         _ verdict: AdmissionVerdict, _ reason: AdmissionReason, _ candidate: Candidate?,
-        _ pause: ScopePause?, _ state: inout AdmissionState, _ book: borrowing BudgetBook,
+        _ pause: ScopePause?, _ state: inout AdmissionState, _ book: inout BudgetBook,
         _ now: Int64
     ) {
         let minute = now / 60_000_000_000

@@ -1,5 +1,4 @@
 internal import Aggregation
-internal import JSON
 internal import Ledger
 public import SQLite
 internal import Synchronization
@@ -93,12 +92,12 @@ extension BudgetEngine {
         try loadPauses(from: database)
         applyPauses()
         let rows = try ReservationTable.live(after: now, in: database)
+        var reader = AdmissionReader()
         admission.withLock { state in
             book.withLock { book in
                 for row in rows {
-                    guard let json = try? JSONValue.read(row.body),
-                        let fields = try? AdmissionFields(json)
-                    else { continue }
+                    var body = row.body
+                    guard let fields = try? reader.read(&body) else { continue }
                     let (event, texts) = fields.event(names: names)
                     let request = AdmissionRequest(
                         event: event, rows: texts, estimate: row.estimate)
@@ -124,8 +123,6 @@ extension BudgetEngine {
 
     /// How often each budget said what; `would_deny` where it only observes.
     public var admissionCounts: [(budget: String, decision: String, count: Int)] {
-        admission.withLock { state in
-            state.counts.map { ($0.key.budget, $0.key.decision, $0.value) }
-        }.sorted { ($0.0, $0.1) < ($1.0, $1.1) }
+        admission.withLock { $0.counts.all }.sorted { ($0.0, $0.1) < ($1.0, $1.1) }
     }
 }

@@ -12,9 +12,11 @@ struct BudgetMatcher: Sendable {
 
     private let definition: BudgetDefinition
     private let dimensions: [Dimension]
+    /// Where the values of `each` stand among the dimensions.
+    private let places: [Int]
     private var reader: LabelReader
     private let readsText: Bool
-    /// Combination -> scope number plus one; 0: no match; -1: no room.
+    /// Combination -> scope number plus one; 0: no match.
     private var known = LabelSetTable(valueWidth: 1)
     private let names: ScopeNames
 
@@ -29,9 +31,12 @@ struct BudgetMatcher: Sendable {
         self.definition = definition
         self.names = names
         dimensions = definition.dimensions
+        places = definition.each.compactMap { definition.dimensions.firstIndex(of: $0) }
         reader = LabelReader(labels: dimensions, names: names.common, texts: names.texts)
         readsText = dimensions.contains { !$0.isLabel }
     }
+
+    var budget: String { definition.name }
 
     /// The number of the scope, or nil. `resolve` is asked for the number of a scope that is new to
     /// this matcher and answers nil when there is no room for it.
@@ -40,41 +45,39 @@ struct BudgetMatcher: Sendable {
         of event: CostEvent, in rows: EventRows, _ resolve: (LabelKey, NanoUSD) -> Int?
     ) -> Match {
         let key = readsText ? reader.key(of: event, in: rows) : reader.key(of: event)
-        if let row = known.find(key) { return Match(known.value(0, of: row)) }
-        if known.count >= Self.knownMax { known = LabelSetTable(valueWidth: 1) }
-        let value: Int64
-        switch outcome(key) {
-        case .none: value = 0
-        case .scope(let values, let limit):
-            value = resolve(values, limit).map { Int64($0) + 1 } ?? -1
+        if let row = known.find(key) {
+            let value = known.value(0, of: row)
+            return value == 0 ? .none : .scope(Int(value - 1))
         }
-        // A refused scope is asked for again: it finds room once another budget's state is dropped.
-        if value >= 0 { known.add(value, to: 0, of: known.append(key, created: 0)) }
-        return Match(value)
+        if known.count >= Self.knownMax { known = LabelSetTable(valueWidth: 1) }
+        switch outcome(key) {
+        case .none:
+            _ = known.append(key, created: 0)
+            return .none
+        case .scope(let values, let limit):
+            // A refused scope is asked for again: it finds room once another budget's state is
+            // dropped.
+            guard let number = resolve(values, limit) else { return .refused(values, limit) }
+            known.add(Int64(number) + 1, to: 0, of: known.append(key, created: 0))
+            return .scope(number)
+        }
     }
 
     enum Match: Equatable {
-        case none, refused
+        case none
         case scope(Int)
-
-        init(_ value: Int64) {
-            self = value == 0 ? .none : value < 0 ? .refused : .scope(Int(value - 1))
-        }
+        /// `resolve` has no number for these values, whose limit by the definition this is.
+        case refused(LabelKey, NanoUSD)
     }
 
-    /// What decides about an event, without a place among the scopes.
-    mutating func outcome(of event: CostEvent, in rows: EventRows) -> Outcome {
-        outcome(readsText ? reader.key(of: event, in: rows) : reader.key(of: event))
-    }
-
+    /// What decides about a combination, without a place among the scopes.
     func outcome(_ key: LabelKey) -> Outcome {
         for match in definition.match where !matches(match, key) { return .none }
         var values = LabelKey()
-        for (index, dimension) in definition.each.enumerated() {
-            guard let position = dimensions.firstIndex(of: dimension), key[position] != 0 else {
-                return .none
-            }
-            values[index] = key[position]
+        for index in places.indices {
+            let id = key[places[index]]
+            if id == 0 { return .none }
+            values[index] = id
         }
         for override in definition.overrides where override.when.allSatisfy({ matches($0, key) }) {
             return .scope(values, limit: override.limit)

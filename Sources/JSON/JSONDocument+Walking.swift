@@ -15,9 +15,7 @@ extension JSONDocument {
                 do throws(JSONFault) {
                     var token = 0
                     let value = try body(document, &token)
-                    guard token == document.tokenCount else {
-                        throw document.fault(token, "text after the value")
-                    }
+                    try document.checkEnd(token)
                     return .success(value)
                 } catch { return .failure(error) }
             }
@@ -31,8 +29,24 @@ extension JSONDocument {
         JSONFault(offset: offset(token), message: message)
     }
 
+    /// `token` stands behind the one value of the text.
+    public func checkEnd(_ token: Int) throws(JSONFault) {
+        guard token == tokenCount else { throw fault(token, "text after the value") }
+    }
+
+    /// What a whole reading finds wrong with the text, escapes included; nil: nothing.
+    public func findFault() -> JSONFault? {
+        do throws(JSONFault) {
+            var token = 0
+            _ = try JSONValue.value(self, &token)
+            try checkEnd(token)
+            return nil
+        } catch { return error }
+    }
+
     /// Calls `body` at the value of each member of the object that begins at `token`, which then
     /// stands behind it; false: the value is skipped.
+    @inlinable
     public func members(
         _ token: inout Int,
         _ body: (borrowing JSONDocument, inout Int, Text) throws(JSONFault) -> Bool
@@ -57,7 +71,8 @@ extension JSONDocument {
     }
 
     /// `token` moves from the opening bracket behind the closing one.
-    private func entries(
+    @inlinable
+    func entries(
         _ token: inout Int, until closing: UInt8,
         _ body: (borrowing JSONDocument, inout Int) throws(JSONFault) -> Void
     ) throws(JSONFault) {

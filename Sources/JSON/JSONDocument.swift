@@ -24,14 +24,21 @@ public struct JSONDocument: ~Copyable {
         public let length: Int
         /// A backslash occurs, so the bytes are not yet the text.
         public let isEscaped: Bool
+
+        @usableFromInline
+        init(offset: Int, length: Int, isEscaped: Bool) {
+            self.offset = offset
+            self.length = length
+            self.isEscaped = isEscaped
+        }
     }
 
-    private let bytes: UnsafePointer<UInt8>
+    @usableFromInline let bytes: UnsafePointer<UInt8>
     public let length: Int
-    private let tokens: UnsafePointer<UInt32>
+    @usableFromInline let tokens: UnsafePointer<UInt32>
     public let tokenCount: Int
     /// Most texts hold no backslash at all; then no string needs a second look.
-    private let hasBackslash: Bool
+    public let hasBackslash: Bool
 
     init(
         bytes: UnsafePointer<UInt8>, length: Int, tokens: UnsafePointer<UInt32>, tokenCount: Int
@@ -40,22 +47,39 @@ public struct JSONDocument: ~Copyable {
         self.length = length
         unsafe self.tokens = tokens
         self.tokenCount = tokenCount
-        hasBackslash =
-            unsafe UnsafeBufferPointer(start: bytes, count: length).contains(UInt8(ascii: "\\"))
+        hasBackslash = unsafe Self.hasBackslash(bytes, length)
+    }
+
+    /// Eight bytes at a time. One in the seven bytes behind the text counts too; all that it costs
+    /// is the second look.
+    /// https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord
+    private static func hasBackslash(_ bytes: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let start = unsafe UnsafeRawPointer(bytes)
+        var found: UInt64 = 0
+        for offset in stride(from: 0, to: length, by: 8) {
+            let word = unsafe start.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let differences = word ^ (ones &* 0x5c)
+            found |= (differences &- ones) & ~differences & (ones &* 0x80)
+        }
+        return found != 0
     }
 
     /// The byte at which a token begins, or 0 past the last one: no token begins with it.
+    @inlinable
     @inline(__always)
     public func kind(_ token: Int) -> UInt8 {
         guard token < tokenCount else { return 0 }
         return unsafe bytes[Int(tokens[token])]
     }
 
+    @inlinable
     @inline(__always)
     public func offset(_ token: Int) -> Int {
         token < tokenCount ? Int(unsafe tokens[token]) : length
     }
 
+    @inlinable
     @inline(__always)
     public func byte(_ offset: Int) -> UInt8 {
         precondition(offset >= 0 && offset < length, "BUG: byte \(offset) of \(length)")
@@ -63,6 +87,7 @@ public struct JSONDocument: ~Copyable {
     }
 
     /// Eight bytes, little-endian; reaches at most into the padding.
+    @usableFromInline
     @inline(__always)
     func word(_ offset: Int) -> UInt64 {
         precondition(offset >= 0 && offset <= length, "BUG: word \(offset) of \(length)")
@@ -71,6 +96,7 @@ public struct JSONDocument: ~Copyable {
     }
 
     /// The string that begins at a token, or nil when the token is none.
+    @inlinable
     @inline(__always)
     public func string(_ token: Int) -> Text? {
         guard kind(token) == UInt8(ascii: "\"") else { return nil }
@@ -85,6 +111,7 @@ public struct JSONDocument: ~Copyable {
 
     /// The literal of a number, `true`, `false` or `null`: up to the white space before the next
     /// token.
+    @inlinable
     @inline(__always)
     public func literal(_ token: Int) -> Range<Int> {
         let start = offset(token)
@@ -93,17 +120,20 @@ public struct JSONDocument: ~Copyable {
         return start..<end
     }
 
+    @inlinable
     public func isNumber(_ token: Int) -> Bool {
         let first = kind(token)
         return first == UInt8(ascii: "-") || (first &- UInt8(ascii: "0")) < 10
     }
 
-    private func contains(_ byte: UInt8, in range: Range<Int>) -> Bool {
+    @usableFromInline
+    func contains(_ byte: UInt8, in range: Range<Int>) -> Bool {
         let part = unsafe UnsafeBufferPointer(start: bytes + range.lowerBound, count: range.count)
         return unsafe part.contains(byte)
     }
 
     /// Lends the bytes of a range of the text.
+    @inlinable
     @inline(__always)
     public func withBytes<Result>(
         _ range: Range<Int>, _ body: (Span<UInt8>) -> Result
@@ -113,6 +143,7 @@ public struct JSONDocument: ~Copyable {
     }
 }
 
+@inlinable
 @inline(__always)
 func isBlank(_ byte: UInt8) -> Bool {
     byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09

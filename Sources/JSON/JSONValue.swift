@@ -62,8 +62,9 @@ extension JSONValue {
         }
     }
 
-    private static func value(
-        _ document: borrowing JSONDocument, _ token: inout Int, depth: Int
+    /// The value at `token`, which then stands behind it.
+    public static func value(
+        _ document: borrowing JSONDocument, _ token: inout Int, depth: Int = 0
     ) throws(JSONFault) -> JSONValue {
         guard depth < depthMax else {
             throw document.fault(token, "nested deeper than \(depthMax)")

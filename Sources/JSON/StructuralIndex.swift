@@ -1,4 +1,5 @@
 import CSimdJSON
+internal import Wire
 
 // JSON is read in two steps. simdjson's first stage (SIMD, about 17 GB/s, UTF-8 checked) finds
 // where the tokens are; a reader then walks that index and touches only the bytes it wants:
@@ -35,6 +36,8 @@ public enum JSONTextFault: Error, Equatable, Sendable {
 public struct JSONIndexer: ~Copyable {
     /// Bytes past the text that the SIMD code may read; `pad` appends them.
     public static let padding = 64
+    private static let blanks: StaticString =
+        "                                                                "
     /// Index memory kept between texts is for this many bytes (four index bytes each).
     private static let keptBytes = 2 * 1024 * 1024
 
@@ -52,19 +55,29 @@ public struct JSONIndexer: ~Copyable {
     /// Makes `bytes` readable for `padding` bytes past its end by appending blanks.
     /// The text that counts is what stood before; its length goes to `read`.
     public static func pad(_ bytes: inout [UInt8]) {
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: padding))
+        bytes.append(blanks)
     }
 
     /// Lends a document over `bytes[range]` to `body`. `bytes` reaches at least `padding` past the
     /// range's end. The document is valid within `body` only.
+    @inlinable
     public mutating func read<Result>(
         _ bytes: Span<UInt8>, _ range: Range<Int>,
         _ body: (borrowing JSONDocument) -> Result
     ) throws(JSONTextFault) -> Result {
+        var result: Result?
+        try lend(bytes, range) { document in result = body(document) }
+        guard let result else { preconditionFailure("BUG: a JSON document without outcome") }
+        return result
+    }
+
+    @usableFromInline
+    mutating func lend(
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ body: (borrowing JSONDocument) -> Void
+    ) throws(JSONTextFault) {
         precondition(
             range.lowerBound >= 0 && range.upperBound + Self.padding <= bytes.count,
             "BUG: JSON text \(range) without its padding in \(bytes.count) bytes")
-        var result: Result?
         var fault: JSONTextFault?
         unsafe bytes.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else {
@@ -79,13 +92,11 @@ public struct JSONIndexer: ~Copyable {
                 fault = Self.fault(code)
                 return
             }
-            result = unsafe body(
+            unsafe body(
                 JSONDocument(bytes: start, length: range.count, tokens: tokens, tokenCount: count))
         }
         unsafe costgauge_json_indexer_shrink(indexer, Self.keptBytes)
         if let fault { throw fault }
-        guard let result else { preconditionFailure("BUG: a JSON document without outcome") }
-        return result
     }
 
     private static func fault(_ code: Int32) -> JSONTextFault {

@@ -17,29 +17,11 @@ extension [UInt8] {
 
     /// The number in base ten, without allocation.
     public mutating func appendDecimal(_ value: UInt64) {
-        if value < 10 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value))
-            return
-        }
-        let start = count
-        var rest = value
-        while rest > 0 {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit))
-            rest = quotient
-        }
-        self[start...].reverse()
+        append(FixedPoint.text(value, isNegative: false, scale: 0, fractionMin: 0))
     }
 
     public mutating func appendDecimal(_ value: Int64) {
-        if value < 0 { append(UInt8(ascii: "-")) }
-        appendDecimal(value.magnitude)
-    }
-
-    /// Two digits with a leading zero, as dates and times use.
-    mutating func appendTwoDigits(_ value: Int) {
-        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10))
-        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+        append(FixedPoint.text(value, scale: 0))
     }
 
     /// A JSON string with its quotes; RFC 8259 section 7. Bytes are taken to be UTF-8.
@@ -47,11 +29,12 @@ extension [UInt8] {
         append(UInt8(ascii: "\""))
         // What needs no escape is copied run by run.
         var start = 0
-        for index in text.indices {
-            let byte = text[index]
-            guard byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f else { continue }
-            append(copying: text.extracting(start..<index))
-            start = index + 1
+        while true {
+            let end = text.firstJSONEscape(from: start)
+            append(copying: text.extracting(start..<end))
+            guard end < text.count else { break }
+            start = end + 1
+            let byte = text[end]
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 append(UInt8(ascii: "\\"))
@@ -65,15 +48,11 @@ extension [UInt8] {
                 append(hexDigit(byte & 15))
             }
         }
-        append(copying: text.extracting(start..<text.count))
         append(UInt8(ascii: "\""))
     }
 
     public mutating func appendJSONString(_ text: String) {
-        let isDone: Void? = unsafe text.utf8.withContiguousStorageIfAvailable { bytes in
-            unsafe appendJSONString(Span(_unsafeElements: bytes))
-        }
-        if isDone == nil { appendJSONString(Array(text.utf8).span) }
+        appendJSONString(text.utf8Span.span)
     }
 
     public mutating func append(littleEndian value: UInt64, bytes: Int) {

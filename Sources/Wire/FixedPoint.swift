@@ -22,26 +22,61 @@ public enum FixedPoint {
         return .value(digits.isNegative ? -value : value)
     }
 
-    /// Appends `value / 10^scale` exactly, without an exponent, with trailing zeros cut down to
-    /// `fractionMin` digits: (1_500_000, scale 9) -> `0.0015`.
+    /// `value / 10^scale` exactly, without an exponent, with trailing zeros cut down to
+    /// `fractionMin` digits: (1_500_000, scale 9) -> `0.0015`. `scale` is at most 18.
+    public static func text(_ value: Int64, scale: Int, fractionMin: Int = 0) -> ShortText {
+        text(value.magnitude, isNegative: value < 0, scale: scale, fractionMin: fractionMin)
+    }
+
+    static func text(
+        _ magnitude: UInt64, isNegative: Bool, scale: Int, fractionMin: Int
+    ) -> ShortText {
+        var text = ShortText()
+        var rest = magnitude
+        if scale > 0 {
+            let (whole, fraction) = rest.quotientAndRemainder(dividingBy: powerOfTen(scale))
+            prepend(fraction, places: scale, placesMin: fractionMin, to: &text)
+            rest = whole
+        }
+        repeat { text.prepend(digit: &rest) } while rest > 0
+        if isNegative { text.prepend(UInt8(ascii: "-")) }
+        return text
+    }
+
+    private static func powerOfTen(_ exponent: Int) -> UInt64 {
+        var power: UInt64 = 1
+        for _ in 0..<exponent { power *= 10 }
+        return power
+    }
+
+    @inline(__always)
+    private static func prepend(
+        _ fraction: UInt64, places: Int, placesMin: Int, to text: inout ShortText
+    ) {
+        var (rest, places) = (fraction, places)
+        if rest == 0 { places = placesMin }
+        while places > placesMin, rest % 10 == 0 {
+            rest /= 10
+            places -= 1
+        }
+        guard places > 0 else { return }
+        for _ in 0..<places { text.prepend(digit: &rest) }
+        text.prepend(UInt8(ascii: "."))
+    }
+
     public static func append(
         _ value: Int64, scale: Int, fractionMin: Int = 0, to bytes: inout [UInt8]
     ) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        var divisor: UInt64 = 1
-        for _ in 0..<scale { divisor *= 10 }
-        let (whole, rest) = value.magnitude.quotientAndRemainder(dividingBy: divisor)
-        bytes.appendDecimal(whole)
-        guard rest > 0 || fractionMin > 0 else { return }
-        bytes.append(UInt8(ascii: "."))
-        var remaining = rest
-        var written = 0
-        while remaining > 0 || written < fractionMin {
-            divisor /= 10
-            let (digit, next) = remaining.quotientAndRemainder(dividingBy: divisor)
-            bytes.append(UInt8(ascii: "0") + UInt8(digit))
-            remaining = next
-            written += 1
-        }
+        bytes.append(text(value, scale: scale, fractionMin: fractionMin))
+    }
+}
+
+extension ShortText {
+    /// The last decimal digit of `rest`, which is then gone from it.
+    @inline(__always)
+    fileprivate mutating func prepend(digit rest: inout UInt64) {
+        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+        prepend(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit))
+        rest = quotient
     }
 }

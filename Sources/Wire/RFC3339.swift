@@ -34,34 +34,43 @@ public enum RFC3339 {
     }
 
     /// Whole seconds print without a fraction, others with three, six or nine digits.
-    public static func append(unixNanos: Int64, to bytes: inout [UInt8]) {
+    public static func shortText(unixNanos: Int64) -> ShortText {
         let seconds = floorDivide(unixNanos, nanosPerSecond)
-        let nanos = unixNanos - seconds * nanosPerSecond
+        var nanos = unixNanos - seconds * nanosPerSecond
         let days = floorDivide(seconds, secondsPerDay)
         let time = Int(seconds - days * secondsPerDay)
         let date = civil(daysSinceEpoch: Int(days))
-        bytes.appendTwoDigits(date.year / 100)
-        bytes.appendTwoDigits(date.year % 100)
-        bytes.append(UInt8(ascii: "-"))
-        bytes.appendTwoDigits(date.month)
-        bytes.append(UInt8(ascii: "-"))
-        bytes.appendTwoDigits(date.day)
-        bytes.append(UInt8(ascii: "T"))
-        bytes.appendTwoDigits(time / 3600)
-        bytes.append(UInt8(ascii: ":"))
-        bytes.appendTwoDigits(time / 60 % 60)
-        bytes.append(UInt8(ascii: ":"))
-        bytes.appendTwoDigits(time % 60)
+        var text = ShortText()
+        text.prepend(UInt8(ascii: "Z"))
         if nanos != 0 {
-            let digits = nanos % 1_000_000 == 0 ? 3 : nanos % 1_000 == 0 ? 6 : 9
-            bytes.append(UInt8(ascii: "."))
-            var divisor = nanosPerSecond / 10
-            for _ in 0..<digits {
-                bytes.append(UInt8(ascii: "0") + UInt8(nanos / divisor % 10))
-                divisor /= 10
+            var digits = 9
+            while nanos % 1000 == 0 {
+                nanos /= 1000
+                digits -= 3
             }
+            for _ in 0..<digits {
+                text.prepend(UInt8(ascii: "0") + UInt8(nanos % 10))
+                nanos /= 10
+            }
+            text.prepend(UInt8(ascii: "."))
         }
-        bytes.append(UInt8(ascii: "Z"))
+        text.prepend(twoDigits: time % 60)
+        text.prepend(UInt8(ascii: ":"))
+        text.prepend(twoDigits: time / 60 % 60)
+        text.prepend(UInt8(ascii: ":"))
+        text.prepend(twoDigits: time / 3600)
+        text.prepend(UInt8(ascii: "T"))
+        text.prepend(twoDigits: date.day)
+        text.prepend(UInt8(ascii: "-"))
+        text.prepend(twoDigits: date.month)
+        text.prepend(UInt8(ascii: "-"))
+        text.prepend(twoDigits: date.year % 100)
+        text.prepend(twoDigits: date.year / 100)
+        return text
+    }
+
+    public static func append(unixNanos: Int64, to bytes: inout [UInt8]) {
+        bytes.append(shortText(unixNanos: unixNanos))
     }
 
     public static func text(unixNanos: Int64) -> String {
@@ -143,6 +152,14 @@ public enum RFC3339 {
         at += 5
         let offset = hours * 3600 + minutes * 60
         return sign == UInt8(ascii: "-") ? -offset : offset
+    }
+}
+
+extension ShortText {
+    @inline(__always)
+    fileprivate mutating func prepend(twoDigits value: Int) {
+        prepend(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+        prepend(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10))
     }
 }
 

@@ -30,10 +30,14 @@ public struct TextBuffer: ~Copyable {
     }
 
     /// Makes room for `more` bytes beyond the text.
+    @inline(__always)
     public mutating func reserve(_ more: Int) {
         // Numbers are written eight digits at a time, of which some are stepped back over.
         let wanted = count + more + 8
-        guard wanted > capacity else { return }
+        if wanted > capacity { grow(to: wanted) }
+    }
+
+    private mutating func grow(to wanted: Int) {
         precondition(isOwner, "BUG: lent memory does not grow")
         let wider = max(wanted, capacity * 2)
         let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: wider)
@@ -89,6 +93,18 @@ public struct TextBuffer: ~Copyable {
         append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: first))
         let digits = Self.digits(low)
         append(digits: digits, count: 8 &- digits.leadingZeroBitCount >> 3)
+    }
+
+    /// The same with at least two decimals, up to 23 bytes: 0.50, 100.00.
+    public mutating func append(usd nanos: Int64) {
+        append(nanos: nanos)
+        if nanos % 1_000_000_000 == 0 {
+            append(UInt8(ascii: "."))
+            append(UInt8(ascii: "0"))
+            append(UInt8(ascii: "0"))
+        } else if nanos % 100_000_000 == 0 {
+            append(UInt8(ascii: "0"))
+        }
     }
 
     /// A signed number in base ten, up to 20 bytes.
@@ -169,6 +185,11 @@ public struct TextBuffer: ~Copyable {
         append(UInt8(ascii: "\""))
     }
 
+    /// A copy of the text.
+    public var array: [UInt8] {
+        unsafe Array(UnsafeBufferPointer(start: bytes, count: count))
+    }
+
     /// Lends the text.
     public func withText<Result, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
@@ -188,6 +209,97 @@ extension [UInt8] {
                 body(&text)
                 count = text.count
             }
+        }
+    }
+}
+
+// Pieces that make their own room: `reserve` once, then the bytes.
+extension TextBuffer {
+    public mutating func append(copying text: Span<UInt8>) {
+        reserve(text.count)
+        append(text)
+    }
+
+    public mutating func append(_ text: StaticString) {
+        let length = text.utf8CodeUnitCount
+        reserve(length)
+        unsafe (bytes + count).update(from: text.utf8Start, count: length)
+        count &+= length
+    }
+
+    public mutating func append(_ text: ShortText) {
+        reserve(ShortText.capacity)
+        unsafe Self.copy(text, to: bytes + count)
+        count &+= text.count
+    }
+
+    /// The bytes of punctuation.
+    public mutating func append(sign byte: UInt8) {
+        reserve(1)
+        append(byte)
+    }
+
+    /// `"key":`, behind a comma if it is not the first one. Nothing in it is escaped.
+    public mutating func append(jsonKey key: StaticString, isFirst: Bool) {
+        let length = key.utf8CodeUnitCount
+        reserve(length + 4)
+        unsafe bytes[count] = UInt8(ascii: ",")
+        let start = unsafe bytes + (isFirst ? count : count &+ 1)
+        unsafe start[0] = UInt8(ascii: "\"")
+        unsafe (start + 1).update(from: key.utf8Start, count: length)
+        unsafe start[length &+ 1] = UInt8(ascii: "\"")
+        unsafe start[length &+ 2] = UInt8(ascii: ":")
+        count &+= length &+ (isFirst ? 3 : 4)
+    }
+
+    /// An amount in quotes, with at least two decimals.
+    public mutating func append(jsonUSD nanos: Int64) {
+        reserve(32)
+        append(UInt8(ascii: "\""))
+        append(usd: nanos)
+        append(UInt8(ascii: "\""))
+    }
+
+    /// In quotes.
+    public mutating func append(jsonString text: ShortText) {
+        reserve(ShortText.capacity + 2)
+        let start = unsafe bytes + count
+        unsafe start[0] = UInt8(ascii: "\"")
+        unsafe Self.copy(text, to: start + 1)
+        unsafe start[text.count &+ 1] = UInt8(ascii: "\"")
+        count &+= text.count &+ 2
+    }
+
+    /// As arrays of bytes write it; that of a span is for what the store keeps.
+    public mutating func append(jsonString text: String) {
+        let span = text.utf8Span.span
+        guard span.firstJSONEscape(from: 0) == span.count else {
+            var escaped: [UInt8] = []
+            escaped.appendJSONString(text)
+            return append(copying: escaped.span)
+        }
+        reserve(span.count + 2)
+        let start = unsafe bytes + count
+        unsafe start[0] = UInt8(ascii: "\"")
+        unsafe Self.copy(span, to: start + 1)
+        unsafe start[span.count &+ 1] = UInt8(ascii: "\"")
+        count &+= span.count &+ 2
+    }
+
+    /// Copies more than the text has: what is behind it is overwritten by what follows.
+    @inline(__always)
+    private static func copy(_ text: ShortText, to place: UnsafeMutablePointer<UInt8>) {
+        unsafe text.withBytes { part in
+            unsafe UnsafeMutableRawBufferPointer(start: place, count: ShortText.capacity)
+                .copyMemory(from: part)
+        }
+    }
+
+    @inline(__always)
+    private static func copy(_ text: Span<UInt8>, to place: UnsafeMutablePointer<UInt8>) {
+        unsafe text.withUnsafeBufferPointer { part in
+            guard let start = part.baseAddress else { return }
+            unsafe place.update(from: start, count: part.count)
         }
     }
 }
