@@ -14,6 +14,8 @@ public struct BudgetForecast: Sendable {
 }
 
 extension BudgetEngine {
+    private typealias Place = (values: LabelKey, status: BudgetStatus)
+
     /// Forecasts of the scopes of highest utilisation, from the roll-ups of the last weeks.
     ///
     /// Rolling budgets have no end to project to. Budgets that look at conversations, tasks or
@@ -26,31 +28,25 @@ extension BudgetEngine {
             budget.dimensions.allSatisfy(\.isLabel) && !budget.period.isRolling && isWanted(budget)
         }
         let seconds = now / 1_000_000_000
-        var readers: [DayReader] = []
-        for (index, place) in places.enumerated() {
-            let name = place.status.budget.name
-            if let known = readers.firstIndex(where: { $0.name == name }) {
-                readers[known].places[place.values] = index
-            } else {
-                var reader = DayReader(place.status.budget, names: names)
-                reader.places[place.values] = index
-                readers.append(reader)
-            }
-        }
-        var days = [[Int64: Int64]](repeating: [:], count: places.count)
         let since = seconds - (Projection.historyDays + 1) * 86_400
         let first = places.map { min(since, $0.status.period.start) }.min() ?? since
-        let rows = EventRows()
         let reach = max(first, seconds - 400 * 86_400)
-        let sources = readers.map { $0.source(from: reach, to: seconds) }
-        for source in Set(sources) {
-            try source.read(since: reach, from: database) { event, cost in
-                guard cost > .zero else { return }
-                for reader in readers.indices where sources[reader] == source {
-                    guard let (place, day) = readers[reader].place(of: event, in: rows) else {
-                        continue
-                    }
-                    days[place][day, default: 0] += cost.nanos
+        var days = [[Int64: Int64]](repeating: [:], count: places.count)
+        for (source, budgets) in sources(of: places, from: reach, to: seconds) {
+            var sums = budgets.map { indices in
+                DaySums(
+                    places[indices[0]].status.budget, names: names,
+                    places: Dictionary(
+                        indices.enumerated().map { (places[$1].values, $0) },
+                        uniquingKeysWith: { $1 }),
+                    from: reach, to: seconds)
+            }
+            try source.read(since: reach, withTail: true, from: database) { event, cost in
+                for index in sums.indices { sums[index].add(event, cost) }
+            }
+            for (sums, indices) in zip(sums, budgets) {
+                for (number, index) in indices.enumerated() {
+                    days[index] = sums.amounts(of: number)
                 }
             }
         }
@@ -58,6 +54,34 @@ extension BudgetEngine {
             let offset = place.status.budget.period.zone.offset(at: seconds)
             return forecast(place.status, days[index], now: seconds, offset: offset)
         }
+    }
+
+    /// The places of each budget, by where their days come from: one pass over the roll-ups serves
+    /// every budget that needs them.
+    private func sources(
+        of places: [Place], from: Int64, to: Int64
+    ) -> [PastSpend: [[Int]]] {
+        var sources: [PastSpend: [[Int]]] = [:]
+        var shared: [Dimension] = []
+        var needRollUps: [[Int]] = []
+        let byBudget = Dictionary(grouping: places.indices) { places[$0].status.budget.name }
+        for indices in byBudget.values {
+            let budget = places[indices[0]].status.budget
+            let zone = budget.period.zone
+            // A change to summer time and back is weeks long.
+            let moments = Array(stride(from: from, to: to, by: 14 * 86_400)) + [to]
+            let source = PastSpend(budget) { span in
+                moments.allSatisfy { zone.offset(at: $0) % span == 0 }
+            }
+            if case .rollUps(let dimensions) = source {
+                shared += dimensions.filter { !shared.contains($0) }
+                needRollUps.append(indices)
+            } else {
+                sources[source, default: []].append(indices)
+            }
+        }
+        if !needRollUps.isEmpty { sources[.rollUps(shared)] = needRollUps }
+        return sources
     }
 
     private func forecast(
@@ -78,58 +102,5 @@ extension BudgetEngine {
                     days: series, spent: status.spent, limit: status.limit, period: status.period,
                     now: now, offsetSeconds: offset)),
             days: shown)
-    }
-}
-
-/// Tells to which of the wanted scopes of one budget a roll-up belongs, and to which local day.
-private struct DayReader {
-    let name: String
-    var places: [LabelKey: Int] = [:]
-    private var matcher: BudgetMatcher
-    private let budget: BudgetDefinition
-
-    /// Where the days come from: sums by one dimension are read in no time; whatever looks at more
-    /// needs the roll-ups.
-    enum Source: Hashable {
-        case hourly(Dimension?)
-        case rollUps
-
-        func read(
-            since: Int64, from database: borrowing Database,
-            _ body: (_ event: CostEvent, _ cost: NanoUSD) -> Void
-        ) throws(SQLiteError) {
-            switch self {
-            case .hourly(let dimension):
-                try RollUpsTable.readHourly(by: dimension, since: since, from: database, body)
-            case .rollUps:
-                try RollUpsTable.read(since: since, withTail: true, from: database, body)
-            }
-        }
-    }
-
-    /// Days that begin within an hour cannot be made of hours.
-    func source(from: Int64, to: Int64) -> Source {
-        let dimensions = Set(budget.dimensions)
-        let zone = budget.period.zone
-        guard dimensions.count <= 1, RollUpsTable.hasHourly(dimensions.first),
-            zone.offset(at: from) % 3600 == 0, zone.offset(at: to) % 3600 == 0
-        else { return .rollUps }
-        return .hourly(dimensions.first)
-    }
-
-    init(_ budget: BudgetDefinition, names: Names) {
-        name = budget.name
-        self.budget = budget
-        matcher = BudgetMatcher(budget, names: names)
-    }
-
-    mutating func place(of event: CostEvent, in rows: EventRows) -> (place: Int, day: Int64)? {
-        let places = places
-        guard
-            case .scope(let place) = matcher.scope(
-                of: event, in: rows, { values, _ in places[values] })
-        else { return nil }
-        let seconds = event.timestamp / 1_000_000_000
-        return (place, floorDivide(budget.period.zone.local(seconds), 86_400))
     }
 }

@@ -191,7 +191,8 @@ extension BudgetEngine {
         let rule = table.definition.period
         let first =
             rule.isRolling ? now / 1_000_000_000 - rule.rollingSeconds : table.current.start
-        try RollUpsTable.read(since: first, from: database) { event, cost in
+        let source = PastSpend(table.definition) { !rule.isRolling && first % $0 == 0 }
+        try source.read(since: first, from: database) { event, cost in
             let second = event.timestamp / 1_000_000_000
             guard cost > .zero, filled.current.contains(second) else { return }
             let match = matcher.scope(of: event, in: rows) { values, limit in

@@ -125,8 +125,8 @@ enum Recovery {
     static func refillRings(
         _ state: inout LedgerState, _ database: borrowing Database, kept: String?, now: Int64
     ) throws(SQLiteError) {
-        let wanted = state.rings.map { "'\($0.dimension)'" }.joined(separator: ",")
-        try database.execute("delete from rings where dimension not in (\(wanted))")
+        let stay = state.rings.map { "'\($0.dimension)'" }.joined(separator: ",")
+        try database.execute("delete from rings where dimension not in (\(stay))")
         let known = Set(kept?.split(separator: ",").map(String.init) ?? [])
         let empty = state.rings.indices.filter {
             state.rings[$0].rings.count == 0
@@ -135,7 +135,8 @@ enum Recovery {
         guard !empty.isEmpty else { return }
         let since = now / 1_000_000_000 - 35 * 86_400
         var filled = state
-        try RollUpsTable.read(since: since, from: database) { event, cost in
+        let wanted = empty.map { state.rings[$0].dimension }
+        try RollUpsTable.read(wanted, since: since, from: database) { event, cost in
             var event = event
             event.amount = cost
             for index in empty { filled.rings[index].add(event) }

@@ -4,20 +4,6 @@ public import Usage
 /// The roll-ups, for rooms that count past spend: the stored ones, and those that the writer has
 /// not got round to.
 public enum RollUpsTable {
-    /// Calls `body` with the dimensions and the cost of every roll-up from `since` (Unix seconds,
-    /// rounded down to its quarter hour) on. The event has the time of its quarter hour's start;
-    /// conversation, task and request are not kept in roll-ups.
-    ///
-    /// - Parameter withTail: also the events after the last checkpoint, which a start replays.
-    public static func read(
-        since: Int64, withTail: Bool = false, from database: borrowing Database,
-        _ body: (_ event: CostEvent, _ cost: NanoUSD) -> Void
-    ) throws(SQLiteError) {
-        try each(
-            since / RollUpDelta.seconds, nil, withTail ? .last : .checkpoint, database
-        ) { event, sums in body(event, NanoUSD(nanos: sums.cost)) }
-    }
-
     /// Seconds of a roll-up.
     public static let seconds = RollUpDelta.seconds
 
@@ -36,8 +22,27 @@ public enum RollUpsTable {
         since: Int64, until: Int64, from database: borrowing Database,
         _ body: (_ event: CostEvent, _ sums: Sums) -> Void
     ) throws(SQLiteError) {
-        try each(
-            since / RollUpDelta.seconds, until / RollUpDelta.seconds, .checkpoint, database, body)
+        let (first, end) = (since / seconds, until / seconds)
+        try database.reading { database throws(SQLiteError) in
+            let nanos = seconds * 1_000_000_000
+            let tail = try RollUpTail(
+                database, through: .checkpoint, since: first * nanos, until: end * nanos)
+            try tail.lend { () throws(SQLiteError) in
+                var select = try database.prepare(
+                    """
+                    select quarter, tenant, user, feature, agent, operation, provider, model, tags,
+                        facts, events, input_tokens + output_tokens, cost_nanousd, largest_nanousd
+                    from \(RollUpWriter.withTail) where quarter >= \(first) and quarter < \(end)
+                    order by quarter
+                    """)
+                while try select.step() {
+                    let sums = Sums(
+                        events: select.integer(10), tokens: select.integer(11),
+                        cost: select.integer(12), largest: select.integer(13))
+                    body(event(select), sums)
+                }
+            }
+        }
     }
 
     /// Unix seconds of the oldest roll-up; nil without any.
@@ -52,35 +57,6 @@ public enum RollUpsTable {
 
     private static func floorToQuarter(_ unixNanos: Int64) -> Int64 {
         unixNanos / (seconds * 1_000_000_000) * seconds
-    }
-
-    private static func each(
-        _ since: Int64, _ until: Int64?, _ end: RollUpTail.End, _ database: borrowing Database,
-        _ body: (_ event: CostEvent, _ sums: Sums) -> Void
-    ) throws(SQLiteError) {
-        try database.reading { database throws(SQLiteError) in
-            let nanos = seconds * 1_000_000_000
-            let tail = try RollUpTail(
-                database, through: end, since: since * nanos,
-                until: until.map { $0 * nanos } ?? .max)
-            try tail.lend { () throws(SQLiteError) in
-                var select = try database.prepare(
-                    """
-                    select quarter, tenant, user, feature, agent, operation, provider, model, tags,
-                        facts, events, input_tokens + output_tokens, cost_nanousd, largest_nanousd
-                    from \(RollUpWriter.withTail) where quarter >= ? and quarter < ?
-                    order by quarter
-                    """)
-                try select.bind(1, since)
-                try select.bind(2, until ?? .max)
-                while try select.step() {
-                    let sums = Sums(
-                        events: select.integer(10), tokens: select.integer(11),
-                        cost: select.integer(12), largest: select.integer(13))
-                    body(event(select), sums)
-                }
-            }
-        }
     }
 
     private static func event(_ row: borrowing Statement) -> CostEvent {

@@ -141,7 +141,7 @@ import Usage
 }
 
 extension SpendQueryTests {
-    @Test func `hourly sums by one dimension are those of the roll-ups`() throws {
+    @Test func `sums by one dimension are those of the roll-ups`() throws {
         var random = SeededRandom(seed: 43)
         let harness = try LedgerHarness(path: place.path)
         harness.commit(events(harness, 800, &random))
@@ -152,29 +152,55 @@ extension SpendQueryTests {
         let database = try DataDirectory.openForReading(
             path: place.path, schema: LedgerHarness.schema)
         let since = start - 3 * 86_400 + 1234
-        func key(_ dimension: Dimension?, _ event: CostEvent) -> String {
-            let value: NameID =
-                switch dimension {
-                case .tenant: event.tenant
-                case .feature: event.feature
-                case .operation: event.operation
-                case .provider: event.provider
-                case .model: event.model
-                default: 0
+        let dimensions: [Dimension?] = [
+            nil, .tenant, .user, .feature, .agent, .operation, .provider, .model,
+        ]
+        for withTail in [false, true] {
+            for dimension in dimensions {
+                let width = try #require(RollUpsTable.sumsSeconds(by: dimension))
+                #expect(width == (dimension == .user || dimension == .agent ? 86_400 : 3600))
+                func key(_ event: CostEvent) -> String {
+                    let values = [
+                        event.tenant, event.user, event.feature, event.agent, event.operation,
+                        event.provider, event.model,
+                    ]
+                    return "\(event.timestamp / 1_000_000_000 / width) \(values)"
                 }
-            return "\(event.timestamp / 3_600_000_000_000) \(value)"
-        }
-        for dimension in [nil, .tenant, .feature, .operation, .provider, .model] as [Dimension?] {
-            var (hourly, expected) = ([String: Int64](), [String: Int64]())
-            try RollUpsTable.readHourly(by: dimension, since: since, from: database) {
-                hourly[key(dimension, $0), default: 0] += $1.nanos
+                var (sums, expected) = ([String: Int64](), [String: Int64]())
+                try RollUpsTable.readSums(
+                    by: dimension, since: since, withTail: withTail, from: database
+                ) { sums[key($0), default: 0] += $1.nanos }
+                try RollUpsTable.read(
+                    [dimension].compactMap { $0 }, since: since / width * width,
+                    withTail: withTail, from: database
+                ) { expected[key($0), default: 0] += $1.nanos }
+                #expect(sums == expected && sums.count >= (width == 3600 ? 20 : 3))
             }
-            try RollUpsTable.read(
-                since: since / 3600 * 3600, withTail: true, from: database
-            ) { expected[key(dimension, $0), default: 0] += $1.nanos }
-            #expect(hourly == expected && hourly.count > 20)
         }
-        #expect(!RollUpsTable.hasHourly(.user) && !RollUpsTable.hasHourly(.tag("team")))
+        #expect(RollUpsTable.sumsSeconds(by: .tag("team")) == nil)
+        #expect(RollUpsTable.sumsSeconds(by: .status) == nil)
         live.stop()
+    }
+
+    @Test func `roll-ups are read with the dimensions that are asked for, and no others`() throws {
+        var random = SeededRandom(seed: 44)
+        let harness = try LedgerHarness(path: place.path)
+        harness.commit(events(harness, 500, &random))
+        harness.stop()
+        let database = try DataDirectory.openForReading(
+            path: place.path, schema: LedgerHarness.schema)
+        let asked: [Dimension] = [.status, .user, .conversation, .model]
+        var read: [String: Int64] = [:]
+        try RollUpsTable.read(asked, since: 0, from: database) { event, cost in
+            #expect(event.tenant == 0 && event.feature == 0 && event.tags == 0)
+            let key = "\(event.timestamp) \(event.user) \(event.model) \(event.status)"
+            read[key, default: 0] += cost.nanos
+        }
+        var expected: [String: Int64] = [:]
+        try RollUpsTable.readSums(since: 0, until: start + 86_400, from: database) { event, sums in
+            let key = "\(event.timestamp) \(event.user) \(event.model) \(event.status)"
+            expected[key, default: 0] += sums.cost
+        }
+        #expect(read == expected && read.count > 100)
     }
 }
