@@ -2,7 +2,7 @@ import CMicroHTTPD
 internal import Synchronization
 
 // The life of a request, always on the server's thread: begin -> receive* -> finish, and finish
-// once more after a parked exchange was resumed.
+// again in later rounds until its response goes out.
 extension HTTPServer {
     func begin(_ exchange: HTTPExchange) -> MHD_Result {
         loop.noteRequest()
@@ -12,7 +12,7 @@ extension HTTPServer {
             guard let length = exchange.contentLength else { return .YES }
             if length > bytesMax {
                 exchange.bodyOutcome = .tooLarge
-                if exchange.isUnworthReading(length) { return finish(exchange) }
+                if exchange.isUnworthReading(length) { return answerUnread(exchange) }
             } else {
                 exchange.body.reserveCapacity(min(length, 1 << 20) + 64)
             }
@@ -26,6 +26,13 @@ extension HTTPServer {
             // Unread bytes at the close would reset the connection and lose the answer.
             return exchange.isUnworthReading(length) ? send(response, to: exchange) : .YES
         }
+    }
+
+    /// Answers before the body came, which then does not come.
+    private func answerUnread(_ exchange: HTTPExchange) -> MHD_Result {
+        handler.handle(exchange)
+        guard !exchange.isParked, let response = exchange.takeResponse() else { return .YES }
+        return send(response, to: exchange)
     }
 
     func receive(_ bytes: UnsafeBufferPointer<UInt8>, for exchange: HTTPExchange) {

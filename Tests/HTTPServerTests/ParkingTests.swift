@@ -4,56 +4,6 @@ import Testing
 
 @testable import HTTPServer
 
-/// Parks what comes under `/wait`, answers everything else at once. Bodies tell the path.
-private final class ParkingHandler: HTTPHandler {
-    let parked = Mutex<[HTTPExchange]>([])
-
-    func admit(_ exchange: HTTPExchange) -> HTTPAdmission { .receive(bytesMax: 1024) }
-
-    func handle(_ exchange: HTTPExchange) {
-        guard exchange.path.hasPrefix("/wait") else { return exchange.respond(answer(exchange)) }
-        exchange.park()
-        parked.withLock { $0.append(exchange) }
-    }
-
-    private func answer(_ exchange: HTTPExchange) -> HTTPResponse {
-        HTTPResponse(status: 200, contentType: "text/plain", body: Array(exchange.path.utf8))
-    }
-
-    /// Returns when so many have been parked since the last call.
-    func take(_ count: Int) async throws -> [HTTPExchange] {
-        while parked.withLock({ $0.count }) < count { try await Task.sleep(for: .milliseconds(1)) }
-        return parked.withLock { exchanges in
-            defer { exchanges = [] }
-            return exchanges
-        }
-    }
-
-    func respond(to exchange: HTTPExchange) { exchange.respond(answer(exchange)) }
-}
-
-/// One server with a parking handler, stopped at the end of the test.
-private final class ParkingServer: Sendable {
-    let handler = ParkingHandler()
-    let server: HTTPServer
-
-    init() throws {
-        server = try HTTPServer(
-            settings: HTTPServer.Settings(address: ListenAddress(host: "127.0.0.1", port: 0)),
-            handler: handler, log: { _ in })
-    }
-
-    deinit { server.stop() }
-
-    func client() throws -> TestHTTPClient { try TestHTTPClient(port: server.address.port) }
-
-    /// The server's thread goes on; each request takes it a round or more.
-    func makeRounds(_ count: Int) throws {
-        let client = try client()
-        for _ in 0..<count { _ = try client.request("GET", "/now") }
-    }
-}
-
 @Suite(.timeLimit(.minutes(1))) struct ParkingTests {
     @Test func `an answer given later reaches its client`() async throws {
         let parking = try ParkingServer()
@@ -186,18 +136,5 @@ private final class ParkingServer: Sendable {
         for exchange in exchanges { parking.handler.respond(to: exchange) }
         parking.server.stop()
         for client in clients { #expect(try client.answer().text == "/wait") }
-    }
-}
-
-@Suite(.timeLimit(.minutes(1))) struct HeadTests {
-    @Test func `a head of 15 KiB is read and one of 20 KiB is refused`() throws {
-        let parking = try ParkingServer()
-        func status(_ bytes: Int) throws -> Int {
-            try parking.client().request(
-                "GET", "/now", headers: ["Cookie": String(repeating: "c", count: bytes)]
-            ).status
-        }
-        #expect(try status(15 * 1024) == 200)
-        #expect(try status(20 * 1024) == 431)
     }
 }
