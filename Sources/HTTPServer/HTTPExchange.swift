@@ -136,7 +136,7 @@ public final class HTTPExchange: @unchecked Sendable {
         }
     }
 
-    /// Decimal digits and nothing else; nil when the header is missing, something else or too large.
+    /// Decimal digits and nothing else; nil when the header is missing, something else or too big.
     func number(inHeader name: StaticString) -> Int? {
         guard let sent = unsafe value(ofHeader: name) else { return nil }
         var (number, at) = (0, 0)
