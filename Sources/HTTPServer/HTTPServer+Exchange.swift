@@ -114,11 +114,9 @@ extension HTTPServer {
     }
 
     private func reply(_ response: HTTPResponse) -> OpaquePointer? {
-        let created = unsafe response.body.withUnsafeBytes { bytes in
-            unsafe MHD_create_response_from_buffer(
-                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress),
-                .RESPMEM_MUST_COPY)
-        }
+        let created =
+            response.body.count < LentBody.bytesMin
+            ? unsafe Self.copied(response.body) : unsafe LentBody.lend(response.body)
         guard let reply = unsafe created else { return nil }
         func add(_ name: String, _ value: String) {
             _ = unsafe name.withCString { name in
@@ -131,6 +129,14 @@ extension HTTPServer {
         for (name, value) in settings.headers { add(name, value) }
         for (name, value) in response.headers where !settings.replaces(name) { add(name, value) }
         return unsafe reply
+    }
+
+    private static func copied(_ body: [UInt8]) -> OpaquePointer? {
+        unsafe body.withUnsafeBytes { bytes in
+            unsafe MHD_create_response_from_buffer(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+                .RESPMEM_MUST_COPY)
+        }
     }
 
     /// libmicrohttpd lets go of a reply when its last connection has sent it.
@@ -157,6 +163,35 @@ struct LastReply {
         other.headers.isEmpty && other.body == response.body
             && other.contentType == response.contentType
     }
+}
+
+/// A long body, lent to libmicrohttpd until it is sent: a page of metrics is not held twice.
+@safe
+private final class LentBody {
+    /// For shorter ones a copy costs less.
+    static let bytesMin = 64 * 1024
+
+    private let bytes: [UInt8]
+
+    private init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    static func lend(_ bytes: [UInt8]) -> OpaquePointer? {
+        let owner = unsafe Unmanaged.passRetained(LentBody(bytes))
+        // The bytes of an array stay where they are while it is kept and not written to.
+        let created = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe MHD_create_response_from_buffer_with_free_callback_cls(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), giveBack,
+                owner.toOpaque())
+        }
+        if unsafe created == nil { unsafe owner.release() }
+        return unsafe created
+    }
+}
+
+/// The one place that releases a lent body.
+private func giveBack(_ owner: UnsafeMutableRawPointer?) {
+    guard let owner = unsafe owner else { return }
+    unsafe Unmanaged<LentBody>.fromOpaque(owner).release()
 }
 
 extension HTTPExchange {

@@ -88,7 +88,7 @@ def inside():
         events = load(server.port, "again.ndjson", 4, 1000)["events"]
         after = read(server)
         server.stop()
-        return [(after[name] - before[name]) / events for name in ["MHD-single", "ledger-writer"]]
+        return [(after[name] - before[name]) / events for name in ["http", "ledger-writer"]]
 
     def counted(column):
         def read(server):

@@ -116,14 +116,14 @@ threading.Thread(target=collector.serve_forever, daemon=True).start()
 with tempfile.TemporaryDirectory() as place:
     server, client = serve(place)
     before, began = cpu(server.pid), time.monotonic()
-    decoding = thread_cpu(server.pid, "MHD-single")
+    decoding = thread_cpu(server.pid, "http")
     for part in packed:
         client.request("POST", "/v1/traces", part, {
             "Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"})
         answer = client.getresponse()
         assert answer.status == 200 and answer.read() == b""
     used, took = cpu(server.pid) - before, time.monotonic() - began
-    decoding = thread_cpu(server.pid, "MHD-single") - decoding
+    decoding = thread_cpu(server.pid, "http") - decoding
     client.request("GET", "/metrics")
     page = client.getresponse().read().decode()
     assert f'source="otlp",outcome="accepted"}} {spans}' in page, "not every span was counted"

@@ -2,7 +2,8 @@ import HTTPServer
 import Synchronization
 import TestSupport
 
-/// Parks what comes under `/wait`, answers everything else at once. Bodies tell the path.
+/// Parks what comes under `/wait`, answers everything else at once. Bodies tell the path; that of
+/// `/long/70000` has so many bytes.
 final class ParkingHandler: HTTPHandler {
     let parked = Mutex<[HTTPExchange]>([])
 
@@ -15,8 +16,13 @@ final class ParkingHandler: HTTPHandler {
     }
 
     private func answer(_ exchange: HTTPExchange) -> HTTPResponse {
-        HTTPResponse(status: 200, contentType: "text/plain", body: Array(exchange.path.utf8))
+        let long = exchange.path.hasPrefix("/long/") ? Int(exchange.path.dropFirst(6)) : nil
+        return HTTPResponse(
+            status: 200, contentType: "text/plain",
+            body: long.map(Self.bytes) ?? Array(exchange.path.utf8))
     }
+
+    static func bytes(_ count: Int) -> [UInt8] { [UInt8](repeating: 0x78, count: count) }
 
     /// Returns when so many have been parked since the last call.
     func take(_ count: Int) async throws -> [HTTPExchange] {

@@ -26,3 +26,28 @@ import Testing
         #expect(try client.answer().text == "/now")
     }
 }
+
+@Suite(.timeLimit(.minutes(1))) struct LongAnswerTests {
+    /// Around the length from which bodies are lent.
+    @Test(arguments: [65_535, 65_536, 2_000_000])
+    func `a long answer arrives whole`(count: Int) throws {
+        let parking = try ParkingServer()
+        let client = try parking.client()
+        for _ in 0..<3 {
+            #expect(
+                try client.request("GET", "/long/\(count)").body == ParkingHandler.bytes(count))
+        }
+    }
+
+    @Test func `clients that leave in the middle of a long answer leave nothing behind`() throws {
+        let parking = try ParkingServer()
+        for _ in 0..<20 {
+            let client = try parking.client()
+            try client.send(Array("GET /long/2000000 HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            client.hangUp()
+        }
+        #expect(try parking.client().request("GET", "/now").text == "/now")
+        parking.server.stop()
+        #expect(parking.server.loop.held == 0)
+    }
+}
