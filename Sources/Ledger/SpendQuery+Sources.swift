@@ -35,8 +35,8 @@ extension SpendQuery {
         return dimensions.allSatisfy { $0 == first } ? .some(first) : nil
     }
 
-    /// Selects of (span, keys, events, unpriced, input, output, cost), with the values that they
-    /// bind.
+    /// Selects of (span, keys, events, unpriced, input, output, cost) with the values that they
+    /// bind. Rows are narrow and not summed; a span is the quarter hour at which it begins.
     func sources(_ bindings: inout [String]) -> [String] {
         var selects: [String] = []
         var rest = [asked]
@@ -70,9 +70,8 @@ extension SpendQuery {
         if let to = span.to { conditions += " and hour < \(to / 4)" }
         conditions += filter(&bindings) { _ in "value" }
         return select(
-            span: bucket("hour * 4"), keys: groupBy.map { _ in "value" },
-            sums: "sum(events), sum(unpriced), sum(input_tokens), sum(output_tokens), "
-                + "sum(cost_nanousd)", from: "spend_sums", where: conditions)
+            span: bucket("hour * 4"), keys: groupBy.map { _ in "value" }, unpriced: "unpriced",
+            from: "spend_sums", where: conditions)
     }
 
     private func rollUpsSelect(
@@ -84,16 +83,15 @@ extension SpendQuery {
         conditions += filter(&bindings) { Self.key(of: $0) }
         return select(
             span: bucket("quarter"), keys: groupBy.map { Self.key(of: $0) },
-            sums: "sum(events), sum(iif(facts >> 8 & 15, 0, events)), sum(input_tokens), "
-                + "sum(output_tokens), sum(cost_nanousd)", from: table, where: conditions)
+            unpriced: "iif(facts >> 8 & 15, 0, events)", from: table, where: conditions)
     }
 
     private func select(
-        span: String, keys: [String], sums: String, from table: String, where conditions: String
+        span: String, keys: [String], unpriced: String, from table: String, where conditions: String
     ) -> String {
-        let groups = (1...(keys.count + 1)).map(String.init).joined(separator: ", ")
-        let values = ([span] + keys).joined(separator: ", ")
-        return "select \(values), \(sums) from \(table) where \(conditions) group by \(groups)"
+        let numbers = ([span] + keys).joined(separator: ", ")
+        return "select \(numbers), events, \(unpriced), input_tokens, output_tokens, cost_nanousd "
+            + "from \(table) where \(conditions)"
     }
 
     private func filter(
@@ -111,6 +109,6 @@ extension SpendQuery {
     private func bucket(_ quarter: String) -> String {
         guard let stepSeconds else { return "0" }
         let quarters = max(1, stepSeconds / RollUpDelta.seconds)
-        return "\(quarter) / \(quarters) * \(quarters * RollUpDelta.seconds)"
+        return "\(quarter) / \(quarters) * \(quarters)"
     }
 }

@@ -51,7 +51,7 @@ public struct SpendQuery: Sendable {
 
     /// Largest cost first; with steps, the earliest first.
     ///
-    /// Both sources are summed by ids before names are looked up, once a row of the answer.
+    /// Every source is summed by ids before names are looked up, once a row of the answer.
     public func run(on database: borrowing Database) throws(SQLiteError) -> [Row] {
         try database.reading { database throws(SQLiteError) in try runInTransaction(database) }
     }
@@ -60,46 +60,59 @@ public struct SpendQuery: Sendable {
         _ database: borrowing Database
     ) throws(SQLiteError) -> [Row] {
         var bindings: [String] = []
-        let sources = sources(&bindings)
-        let texts = groupBy.enumerated().map { Self.text(of: $1, key: "k\($0)") }
-        let order = stepSeconds == nil ? "" : "span, "
-        let keys = groupBy.indices.map { "k\($0)" }
-        let names = ["span"] + keys + ["events", "unpriced", "input", "output", "cost"]
-        let groups = (["span"] + keys).joined(separator: ", ")
-        let sql = """
-            with spend (\(names.joined(separator: ", "))) as (
-                \(sources.joined(separator: " union all "))
-            )
-            select \((["span"] + texts).joined(separator: ", ")), sum(events), sum(unpriced),
-                sum(input), sum(output), sum(cost)
-            from spend group by \(groups)
-            order by \(order)sum(cost) desc, sum(events) desc\(keys.map { ", \($0)" }.joined())
-            limit \(limit ?? -1) offset \(offset)
-            """
-        var rows: [Row] = []
+        let sources = sources(&bindings).joined(separator: " union all ")
+        var groups = SpendGroups(width: groupBy.count + 1)
         let tail = try tail(database)
-        try tail.lend { () throws(SQLiteError) in rows = try read(sql, bindings, database) }
+        try tail.lend { () throws(SQLiteError) in
+            var select = try database.prepare(sources)
+            for (index, value) in bindings.enumerated() {
+                try select.bind(Int32(index + 1), value)
+            }
+            while try select.step() { groups.add(select) }
+        }
+        return try rows(groups, database)
+    }
+
+    private func rows(
+        _ groups: SpendGroups, _ database: borrowing Database
+    ) throws(SQLiteError) -> [Row] {
+        let page = groups.sums.indices.sorted { comes(groups, $0, before: $1) }
+            .dropFirst(offset).prefix(limit ?? .max)
+        var rows = page.map { group in
+            let sums = groups.sums[group]
+            var row = Row(values: Array(repeating: "", count: groupBy.count))
+            row.time = Int64(groups.key(of: group, 0)) * RollUpDelta.seconds
+            row.events = sums.events
+            row.unpricedEvents = sums.unpriced
+            row.inputTokens = sums.input
+            row.outputTokens = sums.output
+            row.cost = NanoUSD(nanos: sums.cost)
+            return row
+        }
+        for (index, dimension) in groupBy.enumerated() {
+            var select = try database.prepare(Self.text(of: dimension))
+            for (place, group) in page.enumerated() {
+                try select.bind(1, Int64(groups.key(of: group, index + 1)))
+                if try select.step() { rows[place].values[index] = select.text(0) }
+                select.reset()
+            }
+        }
         return rows
     }
 
-    private func read(
-        _ sql: String, _ bindings: [String], _ database: borrowing Database
-    ) throws(SQLiteError) -> [Row] {
-        var select = try database.prepare(sql)
-        for (index, value) in bindings.enumerated() { try select.bind(Int32(index + 1), value) }
-        var rows: [Row] = []
-        while try select.step() {
-            let width = Int32(groupBy.count) + 1
-            var row = Row(values: (1..<width).map { select.text($0) })
-            row.time = select.integer(0)
-            row.events = select.integer(width)
-            row.unpricedEvents = select.integer(width + 1)
-            row.inputTokens = select.integer(width + 2)
-            row.outputTokens = select.integer(width + 3)
-            row.cost = NanoUSD(nanos: select.integer(width + 4))
-            rows.append(row)
+    private func comes(_ groups: SpendGroups, _ left: Int, before right: Int) -> Bool {
+        if stepSeconds != nil {
+            let times = (groups.key(of: left, 0), groups.key(of: right, 0))
+            if times.0 != times.1 { return times.0 < times.1 }
         }
-        return rows
+        let sums = (groups.sums[left], groups.sums[right])
+        if sums.0.cost != sums.1.cost { return sums.0.cost > sums.1.cost }
+        if sums.0.events != sums.1.events { return sums.0.events > sums.1.events }
+        for index in 1..<groups.width {
+            let ids = (groups.key(of: left, index), groups.key(of: right, index))
+            if ids.0 != ids.1 { return ids.0 < ids.1 }
+        }
+        return false
     }
 
     /// The SQL of what tells the values of a dimension apart.
@@ -111,12 +124,11 @@ public struct SpendQuery: Sendable {
         }
     }
 
-    /// The SQL for the text of such a key.
-    static func text(of dimension: Dimension, key: String) -> String {
+    /// The SQL for the text of such a key, which is bound; no row where there is none.
+    private static func text(of dimension: Dimension) -> String {
         switch dimension {
-        case .status, .stage:
-            "(select word from fact_words where kind = '\(dimension)' and code = \(key))"
-        default: "ifnull((select text from names where id = \(key)), '')"
+        case .status, .stage: "select word from fact_words where kind = '\(dimension)' and code = ?"
+        default: "select text from names where id = ?"
         }
     }
 

@@ -204,3 +204,32 @@ extension SpendQueryTests {
         #expect(read == expected && read.count > 100)
     }
 }
+
+extension SpendQueryTests {
+    @Test(arguments: [nil, 900, 86_400] as [Int64?])
+    func `pages follow one another in the order of the whole answer`(_ step: Int64?) throws {
+        var random = SeededRandom(seed: 45)
+        let harness = try LedgerHarness(path: place.path)
+        harness.commit(events(harness, 2500, &random))
+        harness.stop()
+        let database = try Database(path: place.path + "/costgauge.db", mode: .readOnly)
+        var query = SpendQuery(groupBy: [.user, .agent, .status, .model], stepSeconds: step)
+        let all = try query.run(on: database)
+        #expect(all.count > (step == 900 ? 2000 : 50))
+        #expect(Set(all.map { "\($0.time) \($0.values)" }).count == all.count)
+        for (row, next) in zip(all, all.dropFirst()) {
+            #expect(
+                row.time < next.time
+                    || row.time == next.time
+                        && (row.cost, row.events) >= (next.cost, next.events)
+            )
+        }
+        query.limit = 40
+        var pages: [SpendQuery.Row] = []
+        repeat {
+            query.offset = pages.count
+            pages += try query.run(on: database)
+        } while pages.count == query.offset + 40
+        #expect(pages == all)
+    }
+}
