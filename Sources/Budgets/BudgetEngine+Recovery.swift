@@ -22,6 +22,7 @@ extension BudgetEngine {
             if known.contains(table.identity), try wasKept(table, in: database) {
                 try load(&table, from: database, now: now)
             } else {
+                needsCheckpoint = true
                 try backfill(&table, &matchers[index], from: database, now: now)
                 try adoptStates(of: known, into: &table, from: database)
             }

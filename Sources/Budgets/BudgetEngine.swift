@@ -38,6 +38,9 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     /// Definitions may have changed since the states were written: all of them are looked at.
     var mustReview = true
     private var isReviewed = false
+    /// A budget was filled from the past, which the next start need not read again once a
+    /// checkpoint holds what came of it.
+    public internal(set) var needsCheckpoint = false
     var matchers: [BudgetMatcher]
     var staging = BudgetStaging()
     /// What the events of the group do to reservations.
@@ -176,6 +179,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
 
     public func checkpointEnded(isDurable: Bool) {
         guard isDurable else { return }
+        needsCheckpoint = false
         book.withLock { book in
             for table in book.tables.indices {
                 let current = book.tables[table].current

@@ -37,6 +37,10 @@ public protocol CommitParticipant: AnyObject, Sendable {
 
     func tick(in database: borrowing Database, now: Int64) throws(SQLiteError)
 
+    /// Recovery made something that no checkpoint holds: one follows even when no events come, or
+    /// the next start would make it again.
+    var needsCheckpoint: Bool { get }
+
     /// In the transaction that stores the ledger's sums: from here on those events are not
     /// replayed.
     func checkpoint(in database: borrowing Database, now: Int64) throws(SQLiteError)
@@ -46,6 +50,8 @@ public protocol CommitParticipant: AnyObject, Sendable {
 }
 
 extension CommitParticipant {
+    public var needsCheckpoint: Bool { false }
+
     public func admit(
         _ batch: EventBatch, _ range: Range<Int>, in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {}

@@ -65,7 +65,10 @@ extension LedgerWriter {
     /// Puts the state in memory beside the rows that it was made from.
     func checkpoint() {
         checkpointedAt = shared.time.monotonicNanos
-        guard rowsSinceCheckpoint > 0 || !unsaved.isEmpty else { return }
+        guard
+            rowsSinceCheckpoint > 0 || !unsaved.isEmpty
+                || shared.participants.contains(where: \.needsCheckpoint)
+        else { return }
         rowsSinceCheckpoint = 0
         let checkpoint = shared.state.withLock { Checkpoint(takingFrom: &$0) }
         unsaved.append(checkpoint)

@@ -278,6 +278,22 @@ import Usage
         #expect(harness.events() == [])
     }
 
+    @Test func `a budget that is new at a start asks for a checkpoint, and is then kept`() throws {
+        let harness = try BudgetHarness([])
+        #expect(!harness.engine.needsCheckpoint)
+        try rollUp(harness, tenant: "a", dollars: 92)
+        try harness.restart([BudgetHarness.budget()])
+        #expect(harness.engine.needsCheckpoint)
+        harness.engine.checkpointEnded(isDurable: false)
+        #expect(harness.engine.needsCheckpoint)
+        try harness.checkpoint()
+        #expect(!harness.engine.needsCheckpoint)
+        // Were the past read again, it would be empty.
+        try harness.database.execute("delete from rollups; delete from spend_sums")
+        try harness.restart([BudgetHarness.budget()])
+        #expect(!harness.engine.needsCheckpoint && harness.spent("tenant=a") == "92.00")
+    }
+
     @Test
     func `a budget that counts differently is filled again and stays silent about what it told`()
         throws

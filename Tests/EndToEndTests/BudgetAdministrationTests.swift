@@ -187,3 +187,29 @@ import Testing
         #expect(!page.samples.keys.contains { $0.contains("talk") && $0.contains("spent") })
     }
 }
+
+extension BudgetAdministrationTests {
+    @Test func `a budget that is new at a start reads the past once, also when no events follow`()
+        throws
+    {
+        try spend("acme", "3")
+        #expect(server.stop() == 0)
+        _ = try place.file(
+            "c.yaml",
+            Self.configuration
+                + "  - {name: new, each: [tenant], limit_usd: 5, burn: false, enforce: {}}\n")
+        for start in 0..<3 {
+            server = try Costgauge(storage: place.path + "/data", arguments: arguments)
+            #expect(try check("acme") == ("5.00", "3.00"), "start \(start)")
+            #expect(server.stop() == 0)
+            // A start that reads the past again finds none.
+            let emptied = try ChildProcess.run(
+                "/usr/bin/env",
+                [
+                    "sqlite3", place.path + "/data/costgauge.db",
+                    "delete from rollups; delete from spend_sums",
+                ])
+            try #require(emptied.status == 0, "\(emptied.errors)")
+        }
+    }
+}
