@@ -72,7 +72,7 @@ public final class Ledger: Sendable {
         hash: SeededHash, time: any TimeSource, metrics: SelfMetrics, log: Logger,
         participants: [any CommitParticipant] = []
     ) throws(SQLiteError) {
-        let recovered = try Recovery.run(
+        var recovered = try Recovery.run(
             database, settings: settings, names: names, participants: participants,
             wallClock: time.unixNanos)
         shared = LedgerShared(
@@ -88,8 +88,8 @@ public final class Ledger: Sendable {
             ids: identities.count)
         if recovered.mustCheckpoint {
             try Recovery.rewrite(
-                database, shared.state.withLock { Checkpoint(takingAllFrom: &$0) },
-                participants: participants, now: now)
+                database, shared.state.withLock { Checkpoint(takingAllFrom: &$0) }, names,
+                storedNames: &recovered.storedNames, participants: participants, now: now)
         }
         writer = try LedgerWriter(
             shared: shared, database: database, identities: identities,

@@ -274,17 +274,7 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    func pendingNames() -> [[UInt8]] {
-        let stored = storedNames
-        return shared.names.withTable { table in
-            guard table.last > stored else { return [] }
-            return (stored + 1...table.last).map { id in
-                var text: [UInt8] = []
-                table.append(id, to: &text)
-                return text
-            }
-        }
-    }
+    func pendingNames() -> [[UInt8]] { shared.names.texts(after: storedNames) }
 
     func write(_ names: [[UInt8]]) throws(SQLiteError) {
         for (offset, text) in names.enumerated() {

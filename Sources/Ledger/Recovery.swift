@@ -190,13 +190,23 @@ enum Recovery {
 
 extension Recovery {
     /// A checkpoint that replaces the stored counters: those of other labels must not come back.
+    /// Values of tags that are labels now become names with it.
+    ///
+    /// - Parameter storedNames: names up to this id are stored, before and after.
     static func rewrite(
-        _ database: borrowing Database, _ checkpoint: Checkpoint,
-        participants: [any CommitParticipant], now: Int64
+        _ database: borrowing Database, _ checkpoint: Checkpoint, _ names: Names,
+        storedNames: inout NameID, participants: [any CommitParticipant], now: Int64
     ) throws(SQLiteError) {
         var table = try CheckpointTable(database)
+        let new = names.texts(after: storedNames)
+        var insert = try database.prepare("insert into names (id, text) values (?, ?)")
         try database.execute("begin immediate")
         do throws(SQLiteError) {
+            for (offset, text) in new.enumerated() {
+                try insert.bind(1, Int64(storedNames) + 1 + Int64(offset))
+                try insert.bind(2, text: text.span)
+                try insert.run()
+            }
             try database.execute("delete from totals")
             try table.write(checkpoint)
             for participant in participants { try participant.checkpoint(in: database, now: now) }
@@ -205,6 +215,7 @@ extension Recovery {
             if !database.isAutocommit { try? database.execute("rollback") }
             throw error
         }
+        storedNames += NameID(new.count)
         for participant in participants { participant.checkpointEnded(isDurable: true) }
     }
 }

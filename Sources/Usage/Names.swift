@@ -20,6 +20,18 @@ public final class Names: Sendable {
 
     public func text(_ id: NameID) -> String { table.withLock { $0.text(id) } }
 
+    /// All texts with ids greater than this one, in the order of ids.
+    public func texts(after id: NameID) -> [[UInt8]] {
+        table.withLock { table in
+            guard table.last > id else { return [] }
+            return (id + 1...table.last).map { id in
+                var text: [UInt8] = []
+                table.append(id, to: &text)
+                return text
+            }
+        }
+    }
+
     /// A dictionary with nothing in it and the same hash.
     public func emptied(countMax: Int = NameTable.countMax) -> Names {
         let (hash, limit) = table.withLock { ($0.hash, $0.limit) }

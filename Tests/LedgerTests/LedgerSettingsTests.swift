@@ -75,6 +75,23 @@ import Usage
         third.stop()
     }
 
+    @Test func `a tag that becomes a label keeps its name, also when no events follow`() throws {
+        let place = TemporaryDirectory()
+        let first = try LedgerHarness(path: place.path)
+        var event = first.event("acme", "m", cost: 5)
+        event.tags = first.names.intern(#"{"team":"growth"}"#)
+        first.commit([event])
+        first.stop()
+        var settings = LedgerSettings()
+        settings.labels = [.tenant, .tag("team")]
+        try LedgerHarness(path: place.path, settings: settings).stop()
+        let third = try LedgerHarness(path: place.path, settings: settings)
+        third.commit([third.event("rival", "m", cost: 1)])
+        let keys = third.sums().keys.filter { $0.hasPrefix("usage:") }.sorted()
+        #expect(keys == ["usage:acme,growth", "usage:rival,"])
+        third.stop()
+    }
+
     @Test func `token kinds survive a change of labels and back`() throws {
         let place = TemporaryDirectory()
         let harness = try LedgerHarness(path: place.path)
