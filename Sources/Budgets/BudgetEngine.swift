@@ -167,6 +167,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     public func checkpoint(in database: borrowing Database, now: Int64) throws(SQLiteError) {
         let snapshot = book.withLock { $0 }
         var tables = try BudgetTables(database)
+        // Of budgets that come back, what was spent meanwhile is missing.
+        if snapshot.tables.isEmpty { try tables.writeSeen("", name: "", now: now) }
         for table in snapshot.tables {
             try tables.writeSeen(table, now: now)
             for (number, scope) in table.scopes.enumerated() {

@@ -63,8 +63,13 @@ struct BudgetTables: ~Copyable {
     }
 
     mutating func writeSeen(_ table: BudgetTable, now: Int64) throws(SQLiteError) {
-        try seen.bind(1, table.identity)
-        try seen.bind(2, table.definition.name)
+        try writeSeen(table.identity, name: table.definition.name, now: now)
+    }
+
+    /// - Parameter identity: empty when there are no budgets.
+    mutating func writeSeen(_ identity: String, name: String, now: Int64) throws(SQLiteError) {
+        try seen.bind(1, identity)
+        try seen.bind(2, name)
         try seen.bind(3, now)
         try seen.run()
     }

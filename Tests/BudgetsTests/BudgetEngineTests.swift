@@ -294,6 +294,19 @@ import Usage
         #expect(!harness.engine.needsCheckpoint && harness.spent("tenant=a") == "92.00")
     }
 
+    @Test func `what was spent while there were no budgets counts when one comes back`() throws {
+        let harness = try BudgetHarness([BudgetHarness.budget()])
+        try rollUp(harness, tenant: "a", dollars: 80)
+        try harness.commit([harness.event(80)])
+        try harness.checkpoint()
+        try harness.restart([])
+        harness.advance(seconds: 900)
+        try rollUp(harness, tenant: "a", dollars: 7)
+        try harness.checkpoint()
+        try harness.restart([BudgetHarness.budget()])
+        #expect(harness.spent("tenant=a") == "87.00")
+    }
+
     @Test
     func `a budget that counts differently is filled again and stays silent about what it told`()
         throws
