@@ -8,6 +8,8 @@ struct CostsHandler: Sendable {
     let services: APIServices
     /// Rows that one request may page through.
     static let rowsMax = 1_000_000
+    /// Groups that one request may make; memory for them is taken while it runs.
+    private static let groupsMax = 2_000_000
     private static let spanNanos: Int64 = 30 * 86_400 * 1_000_000_000
 
     func costs(_ query: Query) throws(APIError) -> HTTPResponse {
@@ -31,8 +33,17 @@ struct CostsHandler: Sendable {
         spend.limit = limit
         spend.offset = start
         let (wanted, sum) = (spend, total)
-        let (rows, totals) = try services.read { database throws(SQLiteError) in
-            (try wanted.run(on: database), try sum.run(on: database))
+        let (found, totals) = try services.read { database throws(SQLiteError) in
+            (
+                try wanted.run(on: database, groupsMax: Self.groupsMax),
+                try sum.run(on: database)
+            )
+        }
+        guard let rows = found else {
+            throw APIError(
+                status: 400, code: "too_many_groups",
+                message: "there are more than \(Self.groupsMax) groups; name fewer dimensions in "
+                    + "group_by, a longer step, a shorter span or one value of a dimension")
         }
         return .json(
             JSONWriter.object { json in

@@ -53,12 +53,22 @@ public struct SpendQuery: Sendable {
     ///
     /// Every source is summed by ids before names are looked up, once a row of the answer.
     public func run(on database: borrowing Database) throws(SQLiteError) -> [Row] {
-        try database.reading { database throws(SQLiteError) in try runInTransaction(database) }
+        try run(on: database, groupsMax: .max) ?? []
+    }
+
+    /// The same; nil when there are more groups than that, whatever `limit` says. Each takes some
+    /// 80 bytes while the query runs.
+    public func run(
+        on database: borrowing Database, groupsMax: Int
+    ) throws(SQLiteError) -> [Row]? {
+        try database.reading { database throws(SQLiteError) in
+            try runInTransaction(database, groupsMax)
+        }
     }
 
     private func runInTransaction(
-        _ database: borrowing Database
-    ) throws(SQLiteError) -> [Row] {
+        _ database: borrowing Database, _ groupsMax: Int
+    ) throws(SQLiteError) -> [Row]? {
         var bindings: [String] = []
         let sources = sources(&bindings).joined(separator: " union all ")
         var groups = SpendGroups(width: groupBy.count + 1)
@@ -68,9 +78,9 @@ public struct SpendQuery: Sendable {
             for (index, value) in bindings.enumerated() {
                 try select.bind(Int32(index + 1), value)
             }
-            while try select.step() { groups.add(select) }
+            while groups.sums.count <= groupsMax, try select.step() { groups.add(select) }
         }
-        return try rows(groups, database)
+        return groups.sums.count > groupsMax ? nil : try rows(groups, database)
     }
 
     private func rows(

@@ -231,5 +231,8 @@ extension SpendQueryTests {
             pages += try query.run(on: database)
         } while pages.count == query.offset + 40
         #expect(pages == all)
+        query.offset = 0
+        #expect(try query.run(on: database, groupsMax: all.count) == Array(all.prefix(40)))
+        #expect(try query.run(on: database, groupsMax: all.count - 1) == nil)
     }
 }
