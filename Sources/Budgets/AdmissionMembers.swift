@@ -38,7 +38,6 @@ enum AdmissionField: UInt8, CaseIterable, Sendable {
         case .expiry: "expires_in_seconds"
         }
     }
-
 }
 
 /// The members of a request as they were found, not yet looked at: where each value stands in

@@ -73,9 +73,9 @@ extension LedgerWriter {
         let checkpoint = shared.state.withLock { Checkpoint(takingFrom: &$0) }
         unsaved.append(checkpoint)
         let now = max(shared.time.unixNanos, lastReceived)
-        let names = pendingNames()
+        let names = shared.names.texts(after: storedNames)
         let isDurable = transaction { database throws(SQLiteError) in
-            try write(names)
+            try self.database.names.write(names, after: storedNames)
             for checkpoint in unsaved { try self.database.checkpoints.write(checkpoint) }
             for participant in shared.participants {
                 try participant.checkpoint(in: database, now: now)

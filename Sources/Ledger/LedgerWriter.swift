@@ -57,7 +57,7 @@ final class LedgerWriter: @unchecked Sendable {
         var checkpoints: CheckpointTable
         var rollUps: RollUpWriter
         var sums: SpendSumsWriter
-        var name: Statement
+        var names: NameWriter
         /// Prepared once: a lone event pays for each of them.
         var begin: Statement
         var commit: Statement
@@ -67,7 +67,7 @@ final class LedgerWriter: @unchecked Sendable {
             checkpoints = try CheckpointTable(database)
             rollUps = try RollUpWriter(database)
             sums = try SpendSumsWriter(database)
-            name = try database.prepare("insert into names (id, text) values (?, ?)", isKept: true)
+            names = try NameWriter(database)
             begin = try database.prepare("begin immediate", isKept: true)
             commit = try database.prepare("commit", isKept: true)
             self.database = database
@@ -263,24 +263,14 @@ final class LedgerWriter: @unchecked Sendable {
             for participant in shared.participants {
                 try participant.prepare(group, in: database.database, now: now)
             }
-            let names = pendingNames()
-            try write(names)
+            let names = shared.names.texts(after: storedNames)
+            try database.names.write(names, after: storedNames)
             try database.commit.run()
             storedNames += NameID(names.count)
             nextSeq = seq
         } catch {
             if !database.database.isAutocommit { try? database.database.execute("rollback") }
             throw .storeUnwritable(message: error.description)
-        }
-    }
-
-    func pendingNames() -> [[UInt8]] { shared.names.texts(after: storedNames) }
-
-    func write(_ names: [[UInt8]]) throws(SQLiteError) {
-        for (offset, text) in names.enumerated() {
-            try database.name.bind(1, Int64(storedNames) + 1 + Int64(offset))
-            try database.name.bind(2, text: text.span)
-            try database.name.run()
         }
     }
 

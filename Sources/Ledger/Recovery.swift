@@ -199,14 +199,10 @@ extension Recovery {
     ) throws(SQLiteError) {
         var table = try CheckpointTable(database)
         let new = names.texts(after: storedNames)
-        var insert = try database.prepare("insert into names (id, text) values (?, ?)")
+        var writer = try NameWriter(database)
         try database.execute("begin immediate")
         do throws(SQLiteError) {
-            for (offset, text) in new.enumerated() {
-                try insert.bind(1, Int64(storedNames) + 1 + Int64(offset))
-                try insert.bind(2, text: text.span)
-                try insert.run()
-            }
+            try writer.write(new, after: storedNames)
             try database.execute("delete from totals")
             try table.write(checkpoint)
             for participant in participants { try participant.checkpoint(in: database, now: now) }

@@ -143,8 +143,8 @@ public final class SelfMetrics: Sendable {
 
     public func count(_ counter: RequestCounter, code: Int, nanos: UInt64) {
         state.withLock { state in
-            let codes = state.paths[counter.index].codes
-            if let known = codes.firstIndex(where: { $0.code == code }) {
+            let known = state.paths[counter.index].codes.firstIndex { $0.code == code }
+            if let known {
                 state.paths[counter.index].codes[known].count += 1
             } else {
                 state.paths[counter.index].codes.append((code, 1))
