@@ -20,6 +20,10 @@ struct HistoryProgress {
     private var isCheckpointed = false
     /// What was learnt waits for its transaction.
     private var isAdopted = false
+    /// The store says that some history is not learnt yet; a change of that waits for its
+    /// transaction.
+    private var isMarked = false
+    private var marking: Bool?
     /// What was learnt so far, and the first second that was not.
     var rebuilt: Watch?
     var nextSecond: Int64 = 0
@@ -51,12 +55,22 @@ struct HistoryProgress {
 
     mutating func adopt() { isAdopted = true }
 
+    /// Written once, and not with every commit of a long history.
+    var mustMark: Bool { !(marking ?? isMarked) }
+
+    mutating func mark(_ hasUnlearnt: Bool) { marking = hasUnlearnt }
+
     mutating func committed() {
         if isAdopted { rebuilt = nil }
         isAdopted = false
+        if let marking { isMarked = marking }
+        marking = nil
     }
 
-    mutating func rolledBack() { isAdopted = false }
+    mutating func rolledBack() {
+        isAdopted = false
+        marking = nil
+    }
 }
 
 extension AnomalyEngine {
@@ -89,11 +103,15 @@ extension AnomalyEngine {
         adopt(rebuilt, into: &next)
         try store(next, in: database, now: now, must: true)
         // What arrived while this was learnt may be missing in it.
-        if !history.hasUnlearnt {
-            try AnomalyTables.setMeta(Self.unlearnt, "0", in: database)
-        }
+        if !history.hasUnlearnt { try markUnlearnt(false, in: database) }
         history.adopt()
         pendingWatch = next
+    }
+
+    /// A restart before it is learnt, as after `ingest` into a stopped directory, learns it.
+    func markUnlearnt(_ hasUnlearnt: Bool, in database: borrowing Database) throws(SQLiteError) {
+        try AnomalyTables.setMeta(Self.unlearnt, hasUnlearnt ? "1" : "0", in: database)
+        history.mark(hasUnlearnt)
     }
 
     /// Feeds the windows of the roll-ups from one moment to another.

@@ -34,6 +34,7 @@ extension AnomalyEngine {
                 gap = next.frozenUntil..<seconds
             }
             if try AnomalyTables.meta(Self.unlearnt, in: database) == "1" {
+                history.mark(true)
                 history.arrived(now: now - HistoryProgress.quietNanos)
                 history.checkpointed()
             }
@@ -45,9 +46,14 @@ extension AnomalyEngine {
             history.arrived(now: now - HistoryProgress.quietNanos)
             history.checkpointed()
             // A stop before all of it is learnt.
-            try AnomalyTables.setMeta(Self.unlearnt, "1", in: database)
+            try markUnlearnt(true, in: database)
             try AnomalyTables.setMeta("frozen_until", String(next.frozenUntil), in: database)
             try AnomalyTables.setMeta("alive_ns", String(now), in: database)
+        }
+        for width in Set([width, 3600, 86_400]) {
+            frozenSince[width] = min(
+                try AnomalyTables.oldestWindow(width: width, in: database) ?? .max,
+                floorDivide(next.frozenUntil, width) * width)
         }
         watch = next
         publish()

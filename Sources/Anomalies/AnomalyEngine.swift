@@ -42,6 +42,8 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
     /// Unix seconds in which nothing could arrive: windows in it are not complete.
     var gap: Range<Int64> = 0..<0
     var history = HistoryProgress()
+    /// No window of that width (seconds) was frozen that begins before (Unix seconds).
+    var frozenSince: [Int64: Int64] = [:]
     private var seenAt: (wall: Int64, monotonic: UInt64)?
     /// Monotonic time at which the detectors' states were stored; nil: not by this process.
     var storedAt: UInt64?
@@ -97,10 +99,10 @@ public final class AnomalyEngine: CommitParticipant, @unchecked Sendable {
     }
 
     public func committed() {
+        history.committed()
         if let pendingWatch {
             watch = pendingWatch
             self.pendingWatch = nil
-            history.committed()
             let frozen = watch.frozenUntil
             for start in open.keys where start < frozen { open[start] = nil }
             publish()
@@ -212,9 +214,9 @@ extension AnomalyEngine {
         var hasHistory = false
         for (start, sums) in late {
             var isKnown = false
-            for (width, start) in Set([settings.windowSeconds, 3600, 86_400]).map({
-                ($0, floorDivide(start, $0) * $0)
-            }) {
+            for (width, since) in frozenSince {
+                let start = floorDivide(start, width) * width
+                guard start >= since, start + width <= watch.frozenUntil else { continue }
                 let isHere = try AnomalyTables.addLate(
                     width: width, start: start, events: sums.events, nanos: sums.cost, in: database)
                 if isHere, width == settings.windowSeconds { isKnown = true }
@@ -224,8 +226,7 @@ extension AnomalyEngine {
                 hasHistory = true
             }
         }
-        // A restart before it is learnt, as after `ingest` into a stopped directory, learns it.
-        if hasHistory { try AnomalyTables.setMeta(Self.unlearnt, "1", in: database) }
+        if hasHistory, history.mustMark { try markUnlearnt(true, in: database) }
     }
 
     static let unlearnt = "unlearnt_history"

@@ -104,6 +104,13 @@ enum AnomalyTables {
             """)
     }
 
+    /// The begin of the oldest frozen window of a width (seconds); nil: there is none.
+    static func oldestWindow(
+        width: Int64, in database: borrowing Database
+    ) throws(SQLiteError) -> Int64? {
+        try database.integer("select min(start) from snapshot_windows where width = \(width)")
+    }
+
     /// Notes events that came after their window was frozen. False: that window was never frozen,
     /// so they are history.
     static func addLate(
