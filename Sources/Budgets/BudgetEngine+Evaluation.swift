@@ -11,7 +11,7 @@ extension BudgetEngine {
         in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> [BudgetEvent] {
         let book = book.withLock { $0 }
-        var changed: [[Int]: BudgetScope] = [:]
+        var changed: [BudgetStaging.Place: BudgetScope] = [:]
         for table in staging.touched.indices {
             let budget = book.tables[table]
             for number in staging.touched[table] {
@@ -19,55 +19,58 @@ extension BudgetEngine {
                 guard budget.mayCross(number, adding: nanos) else { continue }
                 var copy = budget.scopes[number]
                 copy.add(nanos, in: budget.current, budget.definition)
-                changed[[table, number]] = copy
+                changed[BudgetStaging.Place(table: table, scope: number)] = copy
             }
         }
         for (key, nanos) in staging.late {
-            let table = book.tables[key.table]
-            var copy = changed[[key.table, key.scope]] ?? table.scopes[key.scope]
+            let place = key.place
+            let table = book.tables[place.table]
+            var copy = changed[place] ?? table.scopes[place.scope]
             // A scope that is evaluated for a late event takes its current spend along.
-            if changed[[key.table, key.scope]] == nil, key.scope < staging.current[key.table].count
-            {
+            if changed[place] == nil, place.scope < staging.current[place.table].count {
                 copy.add(
-                    staging.current[key.table][key.scope], in: table.current, table.definition)
+                    staging.current[place.table][place.scope], in: table.current,
+                    table.definition)
             }
             if copy.index(of: key.period) == nil {
                 copy.insert(try stored(key.period, of: copy, table, in: database))
             }
             copy.add(nanos, in: key.period, table.definition)
-            changed[[key.table, key.scope]] = copy
+            changed[place] = copy
         }
         evaluateRolled(book, &changed, now: now / 1_000_000_000)
         // Mostly nothing comes near a threshold; then no statement need be prepared.
         if changed.isEmpty { return [] }
         var events: [BudgetEvent] = []
         var tables = try BudgetTables(database)
-        for (key, scope) in changed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+        for (key, scope) in changed.sorted(by: { $0.key < $1.key }) {
             var scope = scope
             for period in scope.periods.map(\.period) {
                 events += try evaluate(
-                    &scope, period, book.tables[key[0]], .spendReduced, &tables, now: now)
+                    &scope, period, book.tables[key.table], .spendReduced, &tables, now: now)
             }
-            if let paused = try pauseOverrun(scope, book.tables[key[0]], in: database, now: now) {
+            if let paused = try pauseOverrun(scope, book.tables[key.table], in: database, now: now)
+            {
                 events.append(paused)
             }
-            staging.scopes.append((key[0], key[1], scope))
+            staging.scopes.append((key, scope))
         }
         return events
     }
 
     /// Scopes of rolling budgets with new spend, as of now.
     private func evaluateRolled(
-        _ book: BudgetBook, _ changed: inout [[Int]: BudgetScope], now: Int64
+        _ book: BudgetBook, _ changed: inout [BudgetStaging.Place: BudgetScope], now: Int64
     ) {
         for (key, nanos) in staging.rolled {
-            let table = book.tables[key.table]
-            var copy = changed[[key.table, key.scope]] ?? table.scopes[key.scope]
+            let place = key.place
+            let table = book.tables[place.table]
+            var copy = changed[place] ?? table.scopes[place.scope]
             copy.addRolling(nanos, at: key.second, table.definition)
-            changed[[key.table, key.scope]] = copy
+            changed[place] = copy
         }
-        for key in Set(staging.rolled.keys.map { [$0.table, $0.scope] }) {
-            changed[key]?.settle(now: now, book.tables[key[0]].definition)
+        for place in Set(staging.rolled.keys.map(\.place)) {
+            changed[place]?.settle(now: now, book.tables[place.table].definition)
         }
     }
 
@@ -148,7 +151,7 @@ extension BudgetEngine {
                     events += try evaluateBurn(&copy, number, table, &tables, now: now)
                 }
                 open += openAlerts(copy, table)
-                if copy != scope { staging.scopes.append((index, number, copy)) }
+                if copy != scope { staging.stage(copy, table: index, scope: number) }
             }
         }
         events += denialEvents(now: now)
@@ -200,7 +203,7 @@ extension BudgetEngine {
                 events += try evaluate(
                     &copy, table.current, table, .spendReduced, &tables, now: now)
                 events += try evaluateBurn(&copy, number, table, &tables, now: now)
-                if copy != scope { staging.scopes.append((index, number, copy)) }
+                if copy != scope { staging.stage(copy, table: index, scope: number) }
             }
         }
         return events
@@ -272,10 +275,15 @@ extension BudgetTable {
         var crossed = 0
         if let index = scopes[number].index(of: current) {
             spent += scopes[number].periods[index].spent
-            crossed = scopes[number].periods[index].states.prefix(while: \.isCrossed).count
+            let states = scopes[number].periods[index].states
+            while crossed < states.count, states[crossed].isCrossed { crossed += 1 }
         }
-        let next = definition.thresholds.dropFirst(crossed).first
-        if next?.isReached(spent: spent, limit: limit) ?? false { return true }
+        let thresholds = definition.thresholds.span
+        if crossed < thresholds.count,
+            thresholds[crossed].isReached(spent: spent, limit: limit)
+        {
+            return true
+        }
         return isOverrun(limit: limit, spent: spent.nanos)
     }
 

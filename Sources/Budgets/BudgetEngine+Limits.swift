@@ -115,7 +115,7 @@ extension BudgetEngine {
         for period in scope.periods.map(\.period) where period.end > now / 1_000_000_000 {
             events += try evaluate(&scope, period, table, reason, &tables, now: now)
         }
-        staging.scopes.append((index, number, scope))
+        staging.stage(scope, table: index, scope: number)
         try reportRedefinition(events, database, now)
     }
 

@@ -233,21 +233,24 @@ extension BudgetEngine {
 
     /// Takes over what was staged: the commit has made it true.
     func apply(to book: inout BudgetBook) {
-        for (table, number, scope) in staging.scopes { book.tables[table].scopes[number] = scope }
+        for (place, scope) in staging.scopes {
+            book.tables[place.table].scopes[place.scope] = scope
+        }
         for (table, period) in staging.periods { book.tables[table].current = period }
-        let evaluated = Set(staging.scopes.map { [$0.table, $0.number] })
+        let evaluated = Set(staging.scopes.map(\.place))
         for table in staging.touched.indices {
             let period = book.tables[table].current
-            for number in staging.touched[table] where !evaluated.contains([table, number]) {
-                book.tables[table].add(
-                    staging.current[table][number], to: number, in: period)
+            for scope in staging.touched[table]
+            where !evaluated.contains(BudgetStaging.Place(table: table, scope: scope)) {
+                book.tables[table].add(staging.current[table][scope], to: scope, in: period)
             }
         }
-        for (key, nanos) in staging.late where !evaluated.contains([key.table, key.scope]) {
-            book.tables[key.table].add(nanos, to: key.scope, in: key.period)
+        for (key, nanos) in staging.late where !evaluated.contains(key.place) {
+            book.tables[key.place.table].add(nanos, to: key.place.scope, in: key.period)
         }
-        for (key, nanos) in staging.rolled where !evaluated.contains([key.table, key.scope]) {
-            book.tables[key.table].addRolling(nanos, to: key.scope, at: key.second)
+        for (key, nanos) in staging.rolled where !evaluated.contains(key.place) {
+            book.tables[key.place.table].addRolling(
+                nanos, to: key.place.scope, at: key.second)
         }
         for (table, scope, nanos, at) in staging.amounts {
             if book.tables[table].definition.watchesPace {

@@ -4,15 +4,23 @@ internal import Usage
 /// What one group of batches, or one tick, would change: gathered before the commit, applied after
 /// it. Only the writer touches it.
 struct BudgetStaging {
-    struct Late: Hashable {
+    /// A scope of a budget.
+    struct Place: Hashable, Comparable {
         let table: Int
         let scope: Int
+
+        static func < (one: Place, other: Place) -> Bool {
+            (one.table, one.scope) < (other.table, other.scope)
+        }
+    }
+
+    struct Late: Hashable {
+        let place: Place
         let period: Period
     }
 
     struct Rolled: Hashable {
-        let table: Int
-        let scope: Int
+        let place: Place
         /// Unix seconds.
         let second: Int64
     }
@@ -31,7 +39,7 @@ struct BudgetStaging {
     private(set) var amounts: [(table: Int, scope: Int, nanos: Int64, at: Int64)] = []
     private(set) var refused: [Int] = []
     /// Scopes as they will be, thresholds evaluated.
-    var scopes: [(table: Int, number: Int, scope: BudgetScope)] = []
+    var scopes: [(place: Place, scope: BudgetScope)] = []
     /// Tables whose current period will be another.
     var periods: [(table: Int, period: Period)] = []
 
@@ -51,12 +59,15 @@ struct BudgetStaging {
         amounts.append((table, scope, nanos, timestamp))
         let seconds = timestamp / 1_000_000_000
         guard !rule.isRolling else {
-            rolled[Rolled(table: table, scope: scope, second: seconds), default: 0] += nanos
+            rolled[
+                Rolled(place: Place(table: table, scope: scope), second: seconds), default: 0] +=
+                nanos
             return
         }
         guard currentPeriod.contains(seconds) else {
             let period = rule.period(containing: seconds)
-            late[Late(table: table, scope: scope, period: period), default: 0] += nanos
+            late[Late(place: Place(table: table, scope: scope), period: period), default: 0] +=
+                nanos
             return
         }
         if current[table].count <= scope {
@@ -66,6 +77,11 @@ struct BudgetStaging {
         if current[table][scope] == 0 { touched[table].append(scope) }
         // An amount of 0 would be listed again, which does no harm.
         current[table][scope] += nanos
+    }
+
+    /// The scope as it will be.
+    mutating func stage(_ copy: BudgetScope, table: Int, scope: Int) {
+        scopes.append((Place(table: table, scope: scope), copy))
     }
 
     mutating func refuse(table: Int) { refused[table] += 1 }
