@@ -9,15 +9,15 @@ internal import HTTPServer
 struct RequestGuard: Sendable {
     /// Host names by which this server may be called, without port, lower case.
     private let hosts: Set<String>
-    /// As most call it, with the port.
-    private let usual: String
+    /// As most call it, with the port and without.
+    private let usual: (String, String)
 
     private let isLoopback: Bool
 
     init(address: ListenAddress) {
         isLoopback = address.isLoopback
         hosts = ["localhost", "127.0.0.1", "::1", address.host]
-        usual = "\(address)"
+        usual = ("\(address)", address.host)
     }
 
     func check(_ exchange: HTTPExchange, hasTokens: Bool) throws(APIError) {
@@ -25,7 +25,9 @@ struct RequestGuard: Sendable {
             throw APIError(
                 status: 400, code: "host_missing", message: "the Host header is required")
         }
-        guard hasTokens || !isLoopback || host == usual || hosts.contains(Self.name(of: host))
+        guard
+            hasTokens || !isLoopback || host == usual.0 || host == usual.1
+                || hosts.contains(Self.name(of: host))
         else {
             throw APIError(
                 status: 403, code: "host_refused",

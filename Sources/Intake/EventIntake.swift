@@ -41,7 +41,13 @@ public struct IntakeReport: Equatable, Sendable {
 
 /// Reads bodies of cost events into batches. Any thread may call it; readers are reused.
 public final class EventIntake: Sendable {
-    private let settings: Mutex<IntakeSettings>
+    private struct State {
+        var settings: IntakeSettings
+        /// Made for the first body after a change of the settings.
+        var defaultTenant: DefaultTenant?
+    }
+
+    private let state: Mutex<State>
     private let names: Names
     private let hash: SeededHash
     private let time: any TimeSource
@@ -55,7 +61,7 @@ public final class EventIntake: Sendable {
         settings: IntakeSettings, names: Names, hash: SeededHash, time: any TimeSource,
         sink: any BatchSink, price: @escaping PriceEvents, metrics: SelfMetrics
     ) {
-        self.settings = Mutex(settings)
+        state = Mutex(State(settings: settings, defaultTenant: nil))
         self.names = names
         self.hash = hash
         self.time = time
@@ -70,11 +76,11 @@ public final class EventIntake: Sendable {
     public var isClosed: Bool { sink.isClosed }
 
     /// Stands in for a missing tenant; empty: none does.
-    public var defaultTenant: String { settings.withLock { $0.defaultTenant } }
+    public var defaultTenant: String { state.withLock { $0.settings.defaultTenant } }
 
     /// Takes effect with the next body.
     public func configure(_ settings: IntakeSettings) {
-        self.settings.withLock { $0 = settings }
+        state.withLock { $0 = State(settings: settings, defaultTenant: nil) }
     }
 
     /// Reads one event, an array or NDJSON. The good events are on their way when it returns;
@@ -137,18 +143,31 @@ extension EventIntake {
     private func session(
         _ receipt: Receipt, into sink: any BatchSink, isLines: Bool, tenant owner: String? = nil
     ) -> ReadSession {
-        let settings = settings.withLock { $0 }
-        let tenant = Array((owner ?? settings.defaultTenant).utf8)
-        // An empty name interns as 0: no default.
-        let defaultTenant = names.withTable { table in
-            DefaultTenant(id: table.intern(tenant.span), hash: table.hash(of: tenant.span))
+        let owner = owner.map { Array($0.utf8) }
+        let (known, refusesUnpriced) = state.withLock {
+            ($0.defaultTenant, $0.settings.refusesUnpriced)
         }
-        var session = ReadSession(
+        return ReadSession(
             names: names, hash: hash, sink: sink, price: price, receipt: receipt,
-            now: time.unixNanos, defaultTenant: defaultTenant, isLines: isLines)
-        session.owner = owner == nil ? nil : tenant
-        session.refusesUnpriced = settings.refusesUnpriced
-        return session
+            now: time.unixNanos,
+            defaultTenant: owner.map(tenant) ?? known ?? makeDefaultTenant(),
+            isLines: isLines, refusesUnpriced: refusesUnpriced, owner: owner)
+    }
+
+    private func makeDefaultTenant() -> DefaultTenant {
+        let settings = state.withLock { $0.settings }
+        let made = tenant(Array(settings.defaultTenant.utf8))
+        state.withLock { state in
+            if state.settings == settings { state.defaultTenant = made }
+        }
+        return made
+    }
+
+    /// An empty name interns as 0: no default.
+    private func tenant(_ name: [UInt8]) -> DefaultTenant {
+        names.withTable { table in
+            DefaultTenant(id: table.intern(name.span), hash: table.hash(of: name.span))
+        }
     }
 
     private func receipt(
@@ -168,12 +187,11 @@ extension EventIntake {
         _ report: IntakeReport, _ outcome: Receipt.Outcome, from source: SelfMetrics.Source,
         in metrics: SelfMetrics
     ) {
-        metrics.count(events: outcome.accepted, from: source, .accepted)
-        metrics.count(events: outcome.duplicates, from: source, .duplicate)
         metrics.count(
-            events: report.read - outcome.accepted - outcome.duplicates, from: source, .failed)
+            accepted: outcome.accepted, duplicates: outcome.duplicates,
+            failed: report.read - outcome.accepted - outcome.duplicates, from: source)
         for (reason, count) in report.reasons {
-            metrics.count(events: count, from: source, .rejected, reason: reason.rawValue)
+            metrics.count(rejected: count, reason: reason.rawValue, from: source)
         }
         metrics.count(lateEvents: report.late)
     }

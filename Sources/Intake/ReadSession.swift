@@ -21,9 +21,9 @@ struct ReadSession {
     let isLines: Bool
 
     /// Events without a price are not taken.
-    var refusesUnpriced = false
+    let refusesUnpriced: Bool
     /// The only tenant whose events are taken; nil: any.
-    var owner: [UInt8]?
+    let owner: [UInt8]?
 
     private var batch: EventBatch
     /// The batch's rows, taken out while this session fills them: a field of a class would be
@@ -40,7 +40,8 @@ struct ReadSession {
 
     init(
         names: Names, hash: SeededHash, sink: any BatchSink, price: @escaping PriceEvents,
-        receipt: Receipt, now: Int64, defaultTenant: DefaultTenant, isLines: Bool
+        receipt: Receipt, now: Int64, defaultTenant: DefaultTenant, isLines: Bool,
+        refusesUnpriced: Bool, owner: [UInt8]?
     ) {
         self.names = names
         self.hash = hash
@@ -50,6 +51,8 @@ struct ReadSession {
         self.now = now
         self.defaultTenant = defaultTenant
         self.isLines = isLines
+        self.refusesUnpriced = refusesUnpriced
+        self.owner = owner
         batch = sink.checkout()
         takeRows()
     }

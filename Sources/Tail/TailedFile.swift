@@ -185,7 +185,7 @@ extension TailedFile {
     private func skip(_ bytes: [UInt8], _ rejected: inout RejectedLines) {
         if !isSkipping {
             services.metrics.count(
-                events: 1, from: .jsonl, .rejected, reason: RejectReason.tooLong.rawValue)
+                rejected: 1, reason: RejectReason.tooLong.rawValue, from: .jsonl)
             if readOffset >= rejectedUpTo {
                 let rejection = Rejection(
                     line: 1, index: 0, field: "", reason: .tooLong,

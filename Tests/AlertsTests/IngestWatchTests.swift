@@ -40,7 +40,7 @@ private final class WatchHarness {
         let end = now + nanos
         while now < end {
             now += min(600 * second, end - now)
-            if events { metrics.count(events: 1, from: .http, .accepted) }
+            if events { metrics.count(accepted: 1, duplicates: 0, failed: 0, from: .http) }
             guard watch.isDue(now: now) else { continue }
             try database.execute("begin")
             try watch.tick(in: database, now: now)
