@@ -94,6 +94,10 @@ public final class API: HTTPHandler {
         }
     }
 
+    // Events that are read together are committed together.
+    public func roundBegins() { services.ledger.queue.hold() }
+    public func roundEnded() { services.ledger.queue.release() }
+
     public func handle(_ exchange: HTTPExchange) {
         guard let (route, values) = routed(exchange) else { return }
         let value = values.first ?? ""

@@ -59,4 +59,14 @@ public protocol HTTPHandler: Sendable {
 
     /// Either responds before it returns, or parks the exchange and lets another thread respond.
     func handle(_ exchange: HTTPExchange)
+
+    /// Around the requests that are read one right after the other, all on the server's thread:
+    /// what they have in common can wait for the end of the round.
+    func roundBegins()
+    func roundEnded()
+}
+
+extension HTTPHandler {
+    public func roundBegins() {}
+    public func roundEnded() {}
 }

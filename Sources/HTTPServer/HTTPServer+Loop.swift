@@ -20,6 +20,10 @@ enum Parking: UInt8, AtomicRepresentable {
 /// answered within a few, and taking a connection out of epoll and back in costs more than asking.
 /// Who waits longer is suspended, as is everybody when many wait.
 ///
+/// While many wait, the thread looks for their answers a little longer before it sleeps. To sleep and
+/// be woken costs more, and puts it behind the thread that woke it while another core has nothing
+/// to do.
+///
 /// Answers that are there at once are held while more requests come, and then go out one right
 /// after the other: a client that has several under way is woken once and not for each.
 @safe
@@ -33,6 +37,9 @@ final class ServerLoop: @unchecked Sendable {
     /// Held answers go out when there are so many, or after so many rounds.
     static let heldMax = 64
     static let roundsHeldMax = 4
+    /// With so many in place it looks before it sleeps, so often at most, each time giving way.
+    static let watchedPlacesMin = 16
+    static let looksMax = 300
     /// While somebody waits in place a round is due at least so often: libmicrohttpd does not tell
     /// whether one of the others needs it.
     static let roundMilliseconds: Int32 = 1
@@ -41,6 +48,8 @@ final class ServerLoop: @unchecked Sendable {
     private(set) var places = 0
     /// Since the start.
     private(set) var round: UInt64 = 0
+    /// For answers, since the start.
+    private(set) var looks = 0
     /// Anything that a round brought about.
     var steps: UInt64 = 0
     /// Answers that wait for more requests to be read.
@@ -81,14 +90,17 @@ final class ServerLoop: @unchecked Sendable {
         pipe.wake()
     }
 
-    func run(_ daemon: OpaquePointer) {
+    func run(_ daemon: OpaquePointer, _ handler: any HTTPHandler) {
         let epoll = unsafe costgauge_mhd_epoll(daemon)
         while !isStopping.load(ordering: .sequentiallyConsistent) {
             let (stepsBefore, answersBefore) = (steps, answers.load(ordering: .acquiring))
             beginRound()
+            handler.roundBegins()
             unsafe MHD_run(daemon)
+            handler.roundEnded()
             // After a round that brought something there often is more.
             guard steps == stepsBefore, held == 0 else { continue }
+            if watch(epoll, unless: answersBefore) { continue }
             let milliseconds =
                 places == 0 ? unsafe costgauge_mhd_timeout(daemon) : Self.roundMilliseconds
             if milliseconds != 0 { sleep(epoll, milliseconds, unless: answersBefore) }
@@ -102,6 +114,19 @@ final class ServerLoop: @unchecked Sendable {
         isReleasing =
             !hasNewRequests || held >= Self.heldMax || roundsHeld >= Self.roundsHeldMax
         hasNewRequests = false
+    }
+
+    /// True when an answer or a request has come.
+    func watch(_ epoll: Int32, unless answersBefore: UInt64) -> Bool {
+        guard places >= Self.watchedPlacesMin else { return false }
+        for _ in 0..<Self.looksMax {
+            yieldThread()
+            looks += 1
+            if answers.load(ordering: .acquiring) != answersBefore { return true }
+            var polled = pollfd(fd: epoll, events: Int16(POLLIN), revents: 0)
+            if unsafe poll(&polled, 1, 0) > 0 { return true }
+        }
+        return false
     }
 
     private func sleep(_ epoll: Int32, _ milliseconds: Int32, unless answersBefore: UInt64) {

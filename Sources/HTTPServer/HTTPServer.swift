@@ -120,7 +120,7 @@ public final class HTTPServer: @unchecked Sendable {
         address = ListenAddress(
             host: settings.address.host, port: unsafe costgauge_mhd_port(started))
         thread = NamedThread("http") { [self] in
-            if let daemon = unsafe daemon { unsafe loop.run(daemon) }
+            if let daemon = unsafe daemon { unsafe loop.run(daemon, self.handler) }
         }
     }
 

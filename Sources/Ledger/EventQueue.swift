@@ -14,6 +14,8 @@ public final class EventQueue: Sendable {
         var jobs: [Job] = []
         /// Events in `waiting` and in the writer's hands.
         var events = 0
+        /// Threads between `hold` and `release`.
+        var holds = 0
         var isWriterAsleep = false
         var isClosed = false
         /// The writer has gone.
@@ -28,6 +30,8 @@ public final class EventQueue: Sendable {
         let completion: @Sendable (Bool) -> Void
     }
 
+    /// So many do not wait for `release`.
+    static let heldMax = 64
     /// Idle batches kept; more than a full queue needs.
     private static let poolMax = 256
 
@@ -42,6 +46,7 @@ public final class EventQueue: Sendable {
     public var hasRoom: Bool { state.withLock { $0.events < eventsMax && !$0.isClosed } }
     /// Nobody waits for a commit or a job.
     var isEmpty: Bool { state.withLock { $0.waiting.isEmpty && $0.jobs.isEmpty } }
+    var isWriterAsleep: Bool { state.withLock { $0.isWriterAsleep } }
     public var isClosed: Bool { state.withLock { $0.isClosed } }
     public var events: Int { state.withLock { $0.events } }
 
@@ -68,6 +73,7 @@ public final class EventQueue: Sendable {
             if state.isFinished { return .fail }
             state.waiting.append(batch)
             state.events += batch.count
+            if state.holds > 0, batch.count < Self.heldMax { return .nothing }
             defer { state.isWriterAsleep = false }
             return state.isWriterAsleep ? .wake : .nothing
         }
@@ -76,6 +82,21 @@ public final class EventQueue: Sendable {
         case .fail: for part in batch.parts { part.receipt.fail(.stopping) }
         case .nothing: break
         }
+    }
+
+    /// Until `release`, which is to follow within a moment, a few events do not wake the writer:
+    /// more come right behind them and share their commit.
+    public func hold() { state.withLock { $0.holds += 1 } }
+
+    public func release() {
+        let mustWake = state.withLock { state in
+            state.holds -= 1
+            // Whoever else holds does so for events of its own.
+            guard state.isWriterAsleep, !state.waiting.isEmpty else { return false }
+            state.isWriterAsleep = false
+            return true
+        }
+        if mustWake { wake.notify() }
     }
 
     /// An empty batch, for a caller that submits several together.
@@ -192,4 +213,5 @@ public final class EventQueue: Sendable {
         batch.clear()
         if state.pool.count < poolMax { state.pool.append(batch) }
     }
+
 }

@@ -1,6 +1,7 @@
 import Synchronization
 import TestSupport
 import Testing
+import Threading
 
 @testable import HTTPServer
 
@@ -38,6 +39,20 @@ import Testing
         #expect(!loop.takePlace())
         loop.leavePlace()
         #expect(loop.takePlace())
+    }
+
+    @Test func `it looks for answers before it sleeps when many wait, and not for ever`() throws {
+        let loop = ServerLoop()
+        let pipe = WakePipe()
+        for _ in 1..<ServerLoop.watchedPlacesMin { #expect(loop.takePlace()) }
+        #expect(!loop.watch(pipe.file, unless: 0) && loop.looks == 0)
+        #expect(loop.takePlace())
+        #expect(!loop.watch(pipe.file, unless: 0) && loop.looks == ServerLoop.looksMax)
+        pipe.wake()
+        #expect(loop.watch(pipe.file, unless: 0) && loop.looks == ServerLoop.looksMax + 1)
+        pipe.drain()
+        loop.noteAnswer()
+        #expect(loop.watch(pipe.file, unless: 0) && loop.looks == ServerLoop.looksMax + 2)
     }
 
     /// How many rounds, each with a new request, until held answers go out.

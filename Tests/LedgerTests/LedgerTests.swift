@@ -4,6 +4,7 @@ import Store
 import Synchronization
 import TestSupport
 import Testing
+import Threading
 import Usage
 
 @testable import Ledger
@@ -276,5 +277,58 @@ import Usage
         #expect(!queue.hasRoom)
         queue.giveBack(group)
         #expect(queue.hasRoom)
+    }
+
+    @Test func `events of requests that are read together wake the writer once, or at a number`()
+        async throws
+    {
+        let queue = EventQueue(eventsMax: 10_000)
+        let taken = Mutex<[Int]>([])
+        let writer = NamedThread("writer") {
+            while !queue.isClosed {
+                var group: [EventBatch] = []
+                queue.take(eventsMax: 20_000, into: &group, sleepingNanos: 60_000_000_000)
+                if !group.isEmpty { taken.withLock { $0.append(group[0].count) } }
+                queue.giveBack(group)
+            }
+        }
+        func submit(_ count: Int) {
+            for _ in 0..<count {
+                let batch = queue.checkout()
+                let start = batch.count
+                batch.rows.events.append(CostEvent())
+                batch.parts.append(
+                    EventBatch.Part(range: start..<start + 1, receipt: Receipt { _ in }))
+                queue.submit(batch)
+            }
+        }
+        func sleeping() async throws {
+            while !queue.isWriterAsleep { try await Task.sleep(for: .milliseconds(1)) }
+        }
+        func waiting(_ groups: [Int]) async throws {
+            while taken.withLock({ $0 }) != groups { try await Task.sleep(for: .milliseconds(1)) }
+        }
+        try await sleeping()
+        queue.hold()
+        submit(EventQueue.heldMax - 1)
+        #expect(queue.isWriterAsleep)
+        queue.release()
+        try await waiting([EventQueue.heldMax - 1])
+        try await sleeping()
+        // Another thread's hold does not outlast this one's release.
+        queue.hold()
+        queue.hold()
+        submit(1)
+        #expect(queue.isWriterAsleep)
+        queue.release()
+        try await waiting([EventQueue.heldMax - 1, 1])
+        try await sleeping()
+        submit(EventQueue.heldMax - 1)
+        #expect(queue.isWriterAsleep)
+        submit(1)
+        try await waiting([EventQueue.heldMax - 1, 1, EventQueue.heldMax])
+        queue.release()
+        queue.close()
+        writer.join()
     }
 }
