@@ -16,15 +16,16 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 typedef struct {
   int socket;
   char head[256];
-  size_t head_length, head_sent;
+  size_t head_length;
   const char *body;
-  size_t body_length, body_sent;
+  size_t body_length, sent;
   int lines;
   char answer[4096];
   size_t answered;
@@ -55,7 +56,7 @@ static int next_body(Connection *c) {
     c->lines++;
   }
   c->body_length = cursor - c->body;
-  c->body_sent = c->head_sent = c->answered = 0;
+  c->sent = c->answered = 0;
   c->head_length = snprintf(
       c->head, sizeof c->head,
       "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n"
@@ -66,15 +67,22 @@ static int next_body(Connection *c) {
 
 // 0: would block, 1: all sent.
 static int push(Connection *c) {
-  while (c->head_sent < c->head_length) {
-    ssize_t n = send(c->socket, c->head + c->head_sent, c->head_length - c->head_sent, MSG_MORE);
+  while (c->sent < c->head_length + c->body_length) {
+    struct iovec parts[2] = {{c->head, c->head_length}, {(char *)c->body, c->body_length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    if (c->sent < c->head_length) {
+      parts[0].iov_base = c->head + c->sent;
+      parts[0].iov_len -= c->sent;
+    } else {
+      size_t body_sent = c->sent - c->head_length;
+      parts[1].iov_base = (char *)c->body + body_sent;
+      parts[1].iov_len -= body_sent;
+      message.msg_iov = parts + 1;
+      message.msg_iovlen = 1;
+    }
+    ssize_t n = sendmsg(c->socket, &message, MSG_NOSIGNAL);
     if (n < 0) return errno == EAGAIN ? 0 : (perror("send"), exit(1), 0);
-    c->head_sent += n;
-  }
-  while (c->body_sent < c->body_length) {
-    ssize_t n = send(c->socket, c->body + c->body_sent, c->body_length - c->body_sent, MSG_NOSIGNAL);
-    if (n < 0) return errno == EAGAIN ? 0 : (perror("send"), exit(1), 0);
-    c->body_sent += n;
+    c->sent += n;
   }
   return 1;
 }
@@ -126,7 +134,7 @@ int main(int argc, char **argv) {
     if (ready <= 0) { fprintf(stderr, "load: no answer for 10 s\n"); return 1; }
     for (int i = 0; i < ready; i++) {
       Connection *c = events[i].data.ptr;
-      while (push(c) && pull(c)) {
+      while (push(c) && (events[i].events & EPOLLIN) && pull(c)) {
         requests++;
         if (strncmp(c->answer + 9, "200", 3) == 0) {
           const char *accepted = strstr(c->answer, "\"accepted\":");
@@ -134,7 +142,11 @@ int main(int argc, char **argv) {
         } else if (refused++ == 0) {
           fprintf(stderr, "load: %.200s\n", c->answer);
         }
-        if (next_body(c)) continue;
+        if (next_body(c)) {
+          // Its answer is an event of its own.
+          events[i].events = 0;
+          continue;
+        }
         close(c->socket);
         open_count--;
         break;
