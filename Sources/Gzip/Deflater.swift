@@ -1,6 +1,6 @@
 import CZlib
 
-/// Compresses to one gzip member. The stream's state (about 260 KiB at level 1) is kept between
+/// Compresses to one gzip member. The stream's state (about 160 KiB) is kept between
 /// calls.
 @safe
 public struct Deflater: ~Copyable {
