@@ -19,7 +19,9 @@ public struct BudgetStatus: Equatable, Sendable {
     public var remaining: NanoUSD { NanoUSD(nanos: max(0, limit.nanos - spent.nanos)) }
 
     /// In thousand-millionths of the limit, rounded down.
-    public var utilizationNanos: Int64 {
+    public var utilizationNanos: Int64 { Self.utilizationNanos(spent: spent, limit: limit) }
+
+    static func utilizationNanos(spent: NanoUSD, limit: NanoUSD) -> Int64 {
         Int64(clamping: Int128(spent.nanos) * 1_000_000_000 / Int128(max(1, limit.nanos)))
     }
 
@@ -58,22 +60,7 @@ extension BudgetEngine {
     ) -> [(values: LabelKey, status: BudgetStatus)] {
         let (book, reserved) = snapshot
         let owner = tenant.map { names.find($0) ?? .max }
-        var candidates: [(table: Int, scope: Int, utilization: Int64)] = []
-        for (index, table) in book.tables.enumerated() where isWanted(table.definition) {
-            let place = table.definition.each.firstIndex(of: .tenant)
-            for (number, scope) in table.scopes.enumerated() {
-                if let owner, place.map({ scope.values[$0] != owner }) ?? true { continue }
-                let spent = scope.spend(in: table.current)?.spent ?? .zero
-                let limit = scope.limit(in: table.current)
-                let utilization =
-                    Int128(spent.nanos) * 1_000_000_000 / Int128(max(1, limit.nanos))
-                candidates.append((index, number, Int64(clamping: utilization)))
-            }
-        }
-        candidates.sort {
-            ($1.utilization, $0.table, $0.scope) < ($0.utilization, $1.table, $1.scope)
-        }
-        return candidates.prefix(countMax).map { entry in
+        return chosen(of: book, countMax: countMax, owner: owner, where: isWanted).map { entry in
             let scope = book.tables[entry.table].scopes[entry.scope]
             let held = reserved[entry.table]
             return (

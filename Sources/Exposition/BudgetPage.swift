@@ -1,3 +1,4 @@
+internal import Aggregation
 internal import Budgets
 internal import Usage
 internal import Wire
@@ -21,10 +22,10 @@ struct BudgetPage {
     }
 
     func write(to page: inout PageWriter) {
-        let statuses = statuses()
-        let rows = Self.rows(statuses)
-        writeStatuses(rows, to: &page)
-        writeThresholds(statuses, rows.labels, to: &page)
+        let readings = readings
+        let rows = Self.rows(readings)
+        writeStates(rows, to: &page)
+        writeThresholds(readings, rows.labels, to: &page)
         page.begin(
             MetricFamily(
                 "costgauge_budget_unwatched_events", .counter,
@@ -35,7 +36,7 @@ struct BudgetPage {
         writeAdmission(to: &page)
     }
 
-    private func writeStatuses(_ rows: SampleRows, to page: inout PageWriter) {
+    private func writeStates(_ rows: SampleRows, to page: inout PageWriter) {
         func gauge(
             _ slot: Slot, _ name: String, _ help: String, unit: String = "", isAmount: Bool = false
         ) {
@@ -64,47 +65,64 @@ struct BudgetPage {
     }
 
     private func writeThresholds(
-        _ statuses: [BudgetStatus], _ labels: LabelText, to page: inout PageWriter
+        _ readings: BudgetReadings, _ labels: LabelText, to page: inout PageWriter
     ) {
         page.begin(
             MetricFamily(
                 "costgauge_budget_threshold_crossed", .gauge,
                 "1 once this part of the limit is spent."))
-        var thresholds: [Int64: [UInt8]] = [:]
-        for (row, status) in statuses.enumerated() {
-            for (threshold, isCrossed) in zip(status.budget.thresholds, status.crossed) {
-                let extra =
-                    thresholds[threshold.ratioNanos] ?? labelBytes([("threshold", threshold.text)])
-                thresholds[threshold.ratioNanos] = extra
-                page.sample(labels[row], extra: extra) {
-                    $0.append(isCrossed ? UInt8(ascii: "1") : UInt8(ascii: "0"))
-                }
+        let extras = readings.budgets.map { budget in
+            budget.thresholds.map { labelBytes([("threshold", $0.text)]) }
+        }
+        for (number, row) in readings.rows.enumerated() {
+            for (index, extra) in extras[row.budget].enumerated() {
+                page.sample(
+                    labels[number], extra: extra, integer: Int64(row.crossed >> index & 1))
             }
         }
     }
 
-    private static func rows(_ statuses: [BudgetStatus]) -> SampleRows {
-        var text = LabelText()
+    private static func rows(_ readings: BudgetReadings) -> SampleRows {
         var values: [Int64] = []
-        values.reserveCapacity(statuses.count * Slot.allCases.count)
-        var line: [UInt8] = []
-        for status in statuses {
-            line.removeAll(keepingCapacity: true)
-            line.appendLabel("budget", status.budget.name)
-            for (dimension, value) in status.scope where !value.isEmpty {
-                line.append(UInt8(ascii: ","))
-                line.appendLabel(dimension.labelName, value)
-            }
-            text.append(line)
-            let shown: Int64 = status.budget.period.isRolling ? 0b01_1111 : 0b11_1111
-            values += [
-                status.limit.nanos, status.spent.nanos, status.reserved.nanos,
-                status.utilizationNanos, status.isBurning ? 1 : 0, status.period.end, shown,
-            ]
+        values.reserveCapacity(readings.rows.count * Slot.allCases.count)
+        let shown = readings.budgets.map { $0.period.isRolling ? 0b01_1111 : 0b11_1111 as Int64 }
+        for row in readings.rows {
+            values.append(row.limit.nanos)
+            values.append(row.spent.nanos)
+            values.append(row.reserved.nanos)
+            values.append(row.utilizationNanos)
+            values.append(row.isBurning ? 1 : 0)
+            values.append(row.periodEnd)
+            values.append(shown[row.budget])
         }
         return SampleRows(
-            labels: text, values: values, width: Slot.allCases.count, shown: Slot.shown.rawValue,
-            created: [])
+            labels: labels(readings), values: values, width: Slot.allCases.count,
+            shown: Slot.shown.rawValue, created: [])
+    }
+
+    private static func labels(_ readings: BudgetReadings) -> LabelText {
+        var text = LabelText()
+        var line: [UInt8] = []
+        let openings = readings.budgets.map { budget in
+            line.removeAll(keepingCapacity: true)
+            line.appendLabel("budget", budget.name)
+            return line
+        }
+        let names = readings.budgets.map { $0.each.map { Array(",\($0.labelName)".utf8) } }
+        readings.names.withTable { texts in
+            var value: [UInt8] = []
+            for row in readings.rows {
+                line.removeAll(keepingCapacity: true)
+                line += openings[row.budget]
+                for (index, name) in names[row.budget].enumerated() where row.values[index] != 0 {
+                    value.removeAll(keepingCapacity: true)
+                    texts.append(row.values[index], to: &value)
+                    line.appendLabel(name, value[...])
+                }
+                text.append(line)
+            }
+        }
+        return text
     }
 
     private func writeAdmission(to page: inout PageWriter) {
@@ -126,13 +144,15 @@ struct BudgetPage {
         }
     }
 
-    private func statuses() -> [BudgetStatus] {
+    /// As many scopes as there is room for, those of the highest utilisation.
+    private var readings: BudgetReadings {
         var left = samplesMax
-        return engine.statuses(countMax: Self.scopesMax) { budget in
-            budget.each.allSatisfy(\.isLabel)
-        }.prefix { status in
-            left -= 6 + status.crossed.count
-            return left >= 0
+        var readings = engine.readings(countMax: Self.scopesMax)
+        let end = readings.rows.firstIndex { row in
+            left -= 6 + readings.budgets[row.budget].thresholds.count
+            return left < 0
         }
+        if let end { readings.rows.removeSubrange(end...) }
+        return readings
     }
 }

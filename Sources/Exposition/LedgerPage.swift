@@ -137,9 +137,7 @@ struct LedgerPage {
                     ])
                 }
                 last = entry
-                page.sample(labels[...], extra: windows[entry.window] ?? []) {
-                    entry.amount.append(to: &$0)
-                }
+                page.sample(labels[...], extra: windows[entry.window] ?? [], amount: entry.amount)
             }
         }
     }

@@ -78,6 +78,7 @@ extension PageWriter {
         _ created: SampleFrames?, to text: inout TextBuffer
     ) {
         let (values, columns) = (rows.values.span, columns.span)
+        let (frameBytes, frameEnds) = (frames.bytes.span, frames.ends.span)
         let (labelBytes, labelStarts) = (rows.labels.bytes.span, rows.labels.starts.span)
         var wanted: Int64 = 0
         for column in columns.indices { wanted |= columns[column].values }
@@ -88,6 +89,9 @@ extension PageWriter {
             var rest = isShown & wanted
             if rest == 0 { continue }
             let labels = labelBytes.extracting(labelStarts[row]..<labelStarts[row &+ 1])
+            // Where in a column's frame what is before the labels begins, and what is behind them:
+            // without labels its third part and nothing.
+            let (open, close) = labels.isEmpty ? (2, 2) : (0, 1)
             for column in columns.indices {
                 if rest == 0 { break }
                 var parts = columns[column].values & isShown
@@ -98,13 +102,16 @@ extension PageWriter {
                     value += values[start &+ parts.trailingZeroBitCount]
                     parts &= parts &- 1
                 }
-                text.append(frames, column, labels)
+                let frame = column &* 3
+                let opening = frameBytes.extracting(
+                    frameEnds[frame &+ open]..<frameEnds[frame &+ open &+ 1])
+                let closing = frameBytes.extracting(
+                    frameEnds[frame &+ close]..<frameEnds[frame &+ 2])
                 if columns[column].isAmount {
-                    text.append(nanos: value)
+                    text.appendLine(opening, labels, closing, nanos: value)
                 } else {
-                    text.append(decimal: value)
+                    text.appendLine(opening, labels, closing, decimal: value)
                 }
-                text.append(UInt8(ascii: "\n"))
                 guard let created else { continue }
                 text.append(created, column, labels)
                 text.append(seconds: rows.created[row])
@@ -115,7 +122,6 @@ extension PageWriter {
 }
 
 extension TextBuffer {
-    @inline(__always)
     fileprivate mutating func append(
         _ frames: borrowing SampleFrames, _ column: Int, _ labels: Span<UInt8>
     ) {

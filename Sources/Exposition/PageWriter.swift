@@ -1,3 +1,4 @@
+internal import Usage
 internal import Wire
 
 /// What a metric is, as HELP and TYPE lines say it.
@@ -79,6 +80,37 @@ struct PageWriter {
         bytes.append(UInt8(ascii: " "))
         value(&bytes)
         bytes.append(UInt8(ascii: "\n"))
+    }
+
+    /// A sample of a whole number, for what has many of them.
+    mutating func sample(_ labels: ArraySlice<UInt8>, extra: [UInt8], integer: Int64) {
+        line(labels, extra) { $0.append(decimal: integer) }
+    }
+
+    /// A sample of an amount, for what has many of them.
+    mutating func sample(_ labels: ArraySlice<UInt8>, extra: [UInt8], amount: NanoUSD) {
+        line(labels, extra) { $0.append(nanos: amount.nanos) }
+    }
+
+    @inline(__always)
+    private mutating func line(
+        _ labels: ArraySlice<UInt8>, _ extra: [UInt8], _ value: (inout TextBuffer) -> Void
+    ) {
+        let name = sampleName
+        // A value has up to 21 bytes; five are what stands between.
+        bytes.append(atMost: name.count + labels.count + extra.count + 26) { text in
+            text.append(name.span)
+            if !labels.isEmpty || !extra.isEmpty {
+                text.append(UInt8(ascii: "{"))
+                text.append(labels.span)
+                if !labels.isEmpty, !extra.isEmpty { text.append(UInt8(ascii: ",")) }
+                text.append(extra.span)
+                text.append(UInt8(ascii: "}"))
+            }
+            text.append(UInt8(ascii: " "))
+            value(&text)
+            text.append(UInt8(ascii: "\n"))
+        }
     }
 
     mutating func sample(_ labels: [(String, String)] = [], integer: Int64) {

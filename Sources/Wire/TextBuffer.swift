@@ -74,6 +74,68 @@ public struct TextBuffer: ~Copyable {
         count &+= text.count
     }
 
+    /// A line of three pieces and an amount, `name{` `labels` `} ` `0.0015`: the amount and the end
+    /// of the line have up to 22 bytes.
+    public mutating func appendLine(
+        _ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>, nanos: Int64
+    ) {
+        append(short: first)
+        append(short: second)
+        append(short: third)
+        append(nanos: nanos)
+        append(UInt8(ascii: "\n"))
+    }
+
+    /// The same with a whole number.
+    public mutating func appendLine(
+        _ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>, decimal: Int64
+    ) {
+        append(short: first)
+        append(short: second)
+        append(short: third)
+        append(decimal: decimal)
+        append(UInt8(ascii: "\n"))
+    }
+
+    /// Text of some dozen bytes: sixteen at a time, of which the last overlap those before them,
+    /// cost less than finding the best way to move it.
+    @inline(__always)
+    private mutating func append(short text: Span<UInt8>) {
+        let length = text.count
+        precondition(length <= capacity &- count, "BUG: text without room")
+        unsafe text.withUnsafeBytes { source in
+            guard let from = source.baseAddress else { return }
+            let to = unsafe UnsafeMutableRawPointer(bytes + count)
+            if length >= 16 {
+                var at = 0
+                while at < length &- 16 {
+                    unsafe Self.move(SIMD16<UInt8>.self, from + at, to + at)
+                    at &+= 16
+                }
+                unsafe Self.move(SIMD16<UInt8>.self, from + (length &- 16), to + (length &- 16))
+            } else if length >= 8 {
+                unsafe Self.move(UInt64.self, from, to)
+                unsafe Self.move(UInt64.self, from + (length &- 8), to + (length &- 8))
+            } else if length >= 4 {
+                unsafe Self.move(UInt32.self, from, to)
+                unsafe Self.move(UInt32.self, from + (length &- 4), to + (length &- 4))
+            } else if length >= 2 {
+                unsafe Self.move(UInt16.self, from, to)
+                unsafe Self.move(UInt16.self, from + (length &- 2), to + (length &- 2))
+            } else if length == 1 {
+                unsafe Self.move(UInt8.self, from, to)
+            }
+        }
+        count &+= length
+    }
+
+    @inline(__always)
+    private static func move<Piece: BitwiseCopyable>(
+        _ piece: Piece.Type, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer
+    ) {
+        unsafe to.storeBytes(of: from.loadUnaligned(as: piece), as: piece)
+    }
+
     /// `value / 10^9` exactly, without trailing zeros, up to 21 bytes: 1_500_000 -> `0.0015`.
     @inline(__always)
     public mutating func append(nanos value: Int64) {

@@ -63,6 +63,33 @@ import Testing
         #expect(bytes.text == "before after -9223372036.854775807.")
     }
 
+    @Test func `a line is its pieces end to end, whatever their length`() {
+        let sample = (0..<100).map { UInt8($0) + 32 }
+        for length in 0...70 {
+            let first = Array(sample[..<length])
+            let second = Array(sample[((length + 17) % 40)...].prefix(length))
+            let third = Array(sample[(length % 3)...].prefix(length))
+            let (whole, amount): (Int64, Int64) = (-9_223_372_036_854_775_807, -1_500_000)
+            var bytes = Array("before ".utf8)
+            bytes.append(atMost: 6 * length + 44) { text in
+                text.appendLine(first.span, second.span, third.span, decimal: whole)
+                text.appendLine(first.span, second.span, third.span, nanos: amount)
+            }
+            let joined = (first + second + third).text
+            #expect(bytes.text == "before \(joined)\(whole)\n\(joined)-0.0015\n")
+        }
+    }
+
+    @Test func `a line without room is a bug`() async {
+        await #expect(processExitsWith: .failure) {
+            var bytes: [UInt8] = []
+            let piece = Array(repeating: UInt8(0x61), count: 40)
+            bytes.append(atMost: 71) { text in
+                text.appendLine(piece.span, piece.span, [UInt8]().span, decimal: 1)
+            }
+        }
+    }
+
     @Test func `more text than the array has room for is a bug`() async {
         await #expect(processExitsWith: .failure) {
             var bytes: [UInt8] = []
