@@ -125,7 +125,7 @@ let package = Package(
             [
                 "Aggregation", "Alerts", "Anomalies", "Budgets", "Delivery", "Gzip", "Ledger",
                 "SelfMetrics",
-                "Usage", "Wire",
+                "Threading", "Usage", "Wire",
             ]),
         .target(
             name: "Web",
@@ -228,7 +228,7 @@ let package = Package(
                 "Aggregation", "Anomalies", "Budgets", "Gzip", "Ledger", "Logging", "SQLite",
                 "SelfMetrics",
                 "Store",
-                "Usage", "Wire",
+                "Threading", "Usage", "Wire",
             ]),
         test(
             "Alerts",

@@ -38,11 +38,16 @@ struct LedgerPage {
         self.names = names
     }
 
-    mutating func write(_ snapshot: LedgerSnapshot, to page: inout PageWriter) {
+    /// Makes the labels of rows that have come since the last page.
+    mutating func extend(to snapshot: LedgerSnapshot) {
         usage.extend(to: snapshot.usage, names)
         unpriced.extend(to: snapshot.unpriced, names)
         failed.extend(to: snapshot.failedCost, names)
         requestCost.extend(to: snapshot.requestCost, names)
+    }
+
+    /// The counters of label sets: most of a large page.
+    func writeUsage(_ snapshot: LedgerSnapshot, to page: inout PageWriter) {
         let rows = SampleRows(
             labels: usage.text, values: snapshot.usage.values, width: snapshot.usage.valueWidth,
             shown: UsageSeries.Slot.shown, created: snapshot.usage.created)
@@ -61,6 +66,9 @@ struct LedgerPage {
         page.samples(rows, tokens)
         page.begin(MetricFamily("costgauge_requests", .counter, "Calls by how they ended."))
         page.samples(rows, requests)
+    }
+
+    func writeRest(_ snapshot: LedgerSnapshot, to page: inout PageWriter) {
         writeRequestCost(snapshot, &page)
         writePairs(snapshot, &page)
         writeWindows(snapshot, &page)

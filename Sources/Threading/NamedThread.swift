@@ -18,7 +18,17 @@ public final class NamedThread: @unchecked Sendable {
 
     /// Starts at once. The kernel keeps 15 bytes of the name.
     public init(_ name: String, run: @escaping @Sendable () -> Void) {
-        let body = unsafe Unmanaged.passRetained(Body(name: name, run: run)).toOpaque()
+        let code = start(Body(name: name, run: run))
+        precondition(code == 0, "BUG: cannot start thread \(name): error \(code)")
+    }
+
+    /// Nil: the system has no room for another thread.
+    public init?(ifThereIsRoom name: String, run: @escaping @Sendable () -> Void) {
+        guard start(Body(name: name, run: run)) == 0 else { return nil }
+    }
+
+    private func start(_ body: Body) -> Int32 {
+        let context = unsafe Unmanaged.passRetained(body)
         let code = unsafe pthread_create(
             &handle, nil,
             { context in
@@ -27,8 +37,9 @@ public final class NamedThread: @unchecked Sendable {
                 setName(body.name)
                 body.run()
                 return nil
-            }, body)
-        precondition(code == 0, "BUG: cannot start thread \(name): error \(code)")
+            }, context.toOpaque())
+        if code != 0 { unsafe context.release() }
+        return code
     }
 
     public func join() {

@@ -256,8 +256,8 @@ def fetch(port, headers, buffer):
 
 
 def processor_seconds(process):
-    tasks = f"/proc/{process.pid}/task"
-    return sum(int(open(f"{tasks}/{thread}/schedstat").read().split()[0]) for thread in os.listdir(tasks)) / 1e9
+    """Of all threads, of those too that have ended: the clock of a process, https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html"""
+    return time.clock_gettime(~process.pid << 3 | 2)
 
 
 def scrape():

@@ -99,6 +99,40 @@ private final class PageHarness {
 }
 
 @Suite struct MetricsPageTests {
+    @Test func `two threads write the same page as one`() throws {
+        let harness = try PageHarness(maxSeries: 100_000)
+        harness.commit(
+            (0..<1000).map { harness.event("tenant-\($0)", "model-\($0 % 7)", Int64($0) * 1_001) })
+        for row in 1..<5 {
+            harness.commit(
+                (0..<1000).map { harness.event("tenant-\($0)", "other-model-\(row)", Int64($0)) })
+        }
+        for (format, created) in [
+            (ExpositionFormat.text, false), (.openMetrics(echoesEscaping: false), true),
+        ] {
+            let kept = harness.metricsPage(created: created)
+            let alone = harness.page(format, by: kept)
+            #expect(MetricsPage.isSharedWork(bytesLast: alone.bytes.count))
+            let shared = harness.page(format, by: kept)
+            let zipped = harness.page(format, gzip: true, by: kept)
+            var inflated: [UInt8] = []
+            try Inflater.inflate(zipped.bytes.span, into: &inflated, limit: 1 << 30)
+            // What the process has used in between is another.
+            func lines(_ bytes: [UInt8]) -> [Substring] {
+                bytes.text.split(separator: "\n").filter { !$0.hasPrefix("process_") }
+            }
+            #expect(lines(alone.bytes).count > 10_000)
+            #expect(lines(shared.bytes) == lines(alone.bytes))
+            #expect(lines(inflated) == lines(alone.bytes))
+        }
+    }
+
+    @Test func `only a large page is worth a second thread`() {
+        #expect(!MetricsPage.isSharedWork(bytesLast: 0))
+        #expect(!MetricsPage.isSharedWork(bytesLast: (1 << 20) - 1))
+        #expect(MetricsPage.isSharedWork(bytesLast: 1 << 20))
+    }
+
     @Test func `the text format, byte by byte`() throws {
         let harness = try PageHarness()
         harness.commit([
