@@ -17,6 +17,8 @@ struct AdmissionAnswer {
     let owner: String?
     let isStream: Bool
     var grant: Reservations.Grant?
+    /// Members of the request that nobody reads.
+    var ignored: [String] = []
     /// The store could not keep the reservation; the call may go ahead all the same.
     var isUnsure = false
 
@@ -62,6 +64,7 @@ struct AdmissionAnswer {
                 }
             }
             appendBudget(to: &json)
+            json.add(ignored: ignored)
         }
     }
 
@@ -120,6 +123,16 @@ struct AdmissionAnswer {
                 ? "\(subject) is used up: \(spent) of \(limit); it renews \(end)"
                 : "\(subject) has no room for \(MoneyText.dollars(decision.estimate)): \(spent) of "
                     + "\(limit) is used; it renews \(end)"
+        }
+    }
+}
+
+extension JSONWriter {
+    /// Names of members that nobody reads, if there were some.
+    mutating func add(ignored names: [String]) {
+        guard !names.isEmpty else { return }
+        array("ignored_fields") { json in
+            for name in names { json.add(nil, name) }
         }
     }
 }

@@ -30,10 +30,11 @@ final class AdmissionHandler: Sendable {
             let (request, isUnpriced) = try request(&fields, tenant: owner)
             let decision = services.budgets.check(
                 request, now: services.ledger.now, isStoreWritable: services.ledger.isWritable)
-            return AdmissionAnswer(
+            var answer = AdmissionAnswer(
                 decision: decision, isUnpriced: isUnpriced, owner: owner,
-                isStream: decision.verdict == .deny && exchange.acceptsStream
-            ).response
+                isStream: decision.verdict == .deny && exchange.acceptsStream)
+            answer.ignored = fields.ignored
+            return answer.response
         } catch { return error.response }
     }
 
@@ -42,13 +43,16 @@ final class AdmissionHandler: Sendable {
         do throws(APIError) {
             var fields = try fields(exchange)
             let (owner, isStream) = (exchange.owner, exchange.acceptsStream)
+            let ignored = fields.ignored
             let (request, isUnpriced) = try request(&fields, tenant: owner)
             exchange.park()
             services.reservations.reserve(request, fields) { outcome in
                 func answer(_ decision: AdmissionDecision) -> AdmissionAnswer {
-                    AdmissionAnswer(
-                        decision: decision, isUnpriced: isUnpriced, owner: owner, isStream: isStream
-                    )
+                    var answer = AdmissionAnswer(
+                        decision: decision, isUnpriced: isUnpriced, owner: owner,
+                        isStream: isStream)
+                    answer.ignored = ignored
+                    return answer
                 }
                 switch outcome {
                 case .denied(let decision), .unsure(let decision):
@@ -149,6 +153,7 @@ extension AdmissionHandler {
                         json.add("id", id)
                         json.add("status", "settled")
                         json.add("duplicate", outcome.accepted == 0)
+                        json.add(ignored: report.unknownFields)
                     }))
         }
     }

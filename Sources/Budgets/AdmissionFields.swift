@@ -22,6 +22,8 @@ public struct AdmissionFields: Sendable {
     public private(set) var tokens = TokenCounts()
     /// What the caller says that the call costs at most.
     public private(set) var cost: NanoUSD?
+    /// Members that are none of these: a misspelt one asks about another call than was meant.
+    public private(set) var ignored: [String] = []
     public private(set) var expirySeconds: Int64 = Self.expiryDefault
 
     public static let expiryDefault: Int64 = 300
@@ -52,6 +54,7 @@ public struct AdmissionFields: Sendable {
             }
             expirySeconds = Int64(seconds)
         }
+        ignored = members.unknown.names
         swap(&bytes, &members.bytes)
     }
 

@@ -54,6 +54,7 @@ struct AdmissionMembers {
     private var values = InlineArray<19, Value>(repeating: Value())
     /// Nil when there are none.
     var tags: JSONValue?
+    var unknown = UnknownMembers()
 
     init() {}
 

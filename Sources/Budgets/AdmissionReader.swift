@@ -47,6 +47,7 @@ public struct AdmissionReader: ~Copyable {
                     ? KeyWords(Array(try document.text(key).utf8)) : document.words(key)
                 guard let field = keys.index(of: words).flatMap({ AdmissionField(rawValue: $0) })
                 else {
+                    members.unknown.note(key, document)
                     token = try document.skip(token, depth: 1)
                     return true
                 }

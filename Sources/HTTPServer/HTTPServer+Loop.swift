@@ -20,9 +20,9 @@ enum Parking: UInt8, AtomicRepresentable {
 /// answered within a few, and taking a connection out of epoll and back in costs more than asking.
 /// Who waits longer is suspended, as is everybody when many wait.
 ///
-/// While many wait, the thread looks for their answers a little longer before it sleeps. To sleep and
-/// be woken costs more, and puts it behind the thread that woke it while another core has nothing
-/// to do.
+/// While many wait, the thread looks for their answers a little longer before it sleeps. To sleep
+/// and be woken costs more, and puts it behind the thread that woke it while another core has
+/// nothing to do.
 ///
 /// Answers that are there at once are held while more requests come, and then go out one right
 /// after the other: a client that has several under way is woken once and not for each.

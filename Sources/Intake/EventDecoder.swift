@@ -7,13 +7,8 @@ internal import Wire
 /// Nothing is allocated for a good event; messages are built only for a fault.
 struct EventDecoder {
     private let fields = EventFieldTable()
-    /// Names of fields that are none, told to the sender once per body.
-    private(set) var unknownFields: [String] = []
-    static let unknownFieldsMax = 20
-
-    mutating func forgetUnknownFields() {
-        if !unknownFields.isEmpty { unknownFields = [] }
-    }
+    /// Fields that are none, told to the sender once per body.
+    var unknown = UnknownMembers()
 
     /// `token` stands at the opening brace and moves behind the closing one. Text that the event
     /// keeps is appended to `rows.text`.
@@ -38,7 +33,7 @@ struct EventDecoder {
             if let field = fields.field(document.words(key)) {
                 try read(field, document, &token, into: &decoded, &rows)
             } else {
-                note(unknown: key, document)
+                unknown.note(key, document)
                 token = try skip(document, token)
             }
             let kind = document.kind(token)
@@ -60,17 +55,6 @@ struct EventDecoder {
         _ document: borrowing JSONDocument, _ token: Int, _ message: String
     ) -> JSONFault {
         JSONFault(offset: document.offset(token), message: message)
-    }
-
-    private mutating func note(unknown key: JSONDocument.Text, _ document: borrowing JSONDocument) {
-        guard unknownFields.count < Self.unknownFieldsMax else { return }
-        let length = min(key.length, 64)
-        let name = document.withBytes(key.offset..<key.offset + length) { bytes in
-            var copy: [UInt8] = []
-            copy.append(copying: bytes)
-            return copy.text
-        }
-        if !unknownFields.contains(name) { unknownFields.append(name) }
     }
 }
 

@@ -21,7 +21,7 @@ struct EventReader: ~Copyable {
     mutating func read(
         _ body: Span<UInt8>, length: Int, into session: inout ReadSession
     ) {
-        decoder.forgetUnknownFields()
+        decoder.unknown.forget()
         // A byte order mark, which some editors put in front of UTF-8.
         let hasMark = length >= 3 && body[0] == 0xef && body[1] == 0xbb && body[2] == 0xbf
         let first = firstNonBlank(body, from: hasMark ? 3 : 0, to: length)
@@ -42,7 +42,7 @@ struct EventReader: ~Copyable {
                 start = end
             }
         }
-        session.finish(unknownFields: decoder.unknownFields)
+        session.finish(unknownFields: decoder.unknown.names)
     }
 
     /// Behind the last newline within reach, or behind the first one after it when a line is

@@ -213,5 +213,4 @@ public final class EventQueue: Sendable {
         batch.clear()
         if state.pool.count < poolMax { state.pool.append(batch) }
     }
-
 }

@@ -36,6 +36,7 @@ import Wire
                 == #"{"tenant":"acme","user":"u\n\"1\"","conversation":"c-é","model":"gpt-4o","#
                 + #""tags":{"area":"a\"b","team":"growth"}}"#)
         #expect(fields.id == "rsv_1" && fields.expirySeconds == 3600)
+        #expect(fields.ignored == ["unknown"])
         #expect(fields.cost == NanoUSD(nanos: 42_000_000))
         #expect(fields.tokens.input == 1200 && fields.tokens.cachedInput == 200)
         #expect(fields.tokens.output == 400 && fields.tokens.cacheWrite == 0)
@@ -56,6 +57,17 @@ import Wire
         )
         #expect(fields.body.text == #"{"tenant":"b"}"#)
         #expect(fields.isTenant("b") && !fields.isTenant("bb") && !fields.isTenant(""))
+    }
+
+    @Test func `members that are none are told, each once, cut off, and not without end`() throws {
+        let long = String(repeating: "n", count: UnknownMembers.nameBytesMax)
+        #expect(
+            try read(#"{"modl":1,"tenant":"a","modl":2,"\#(long)x":null}"#).ignored
+                == ["modl", long])
+        let many = (0...UnknownMembers.namesMax).map { #""x\#($0)":0"# }.joined(separator: ",")
+        #expect(
+            try read("{\(many)}").ignored == (0..<UnknownMembers.namesMax).map { "x\($0)" })
+        #expect(try read(#"{"tenant":"a","tags":{"modl":"b"}}"#).ignored.isEmpty)
     }
 
     @Test func `a tenant is replaced or added in front`() throws {

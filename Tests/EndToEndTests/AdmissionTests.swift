@@ -77,6 +77,18 @@ import Testing
         }
     }
 
+    @Test func `a misspelt member comes back to its sender`() throws {
+        let asked = #"{"tenant":"a","modl":"gpt-4o","cost_usd":1}"#
+        #expect(try post("/v1/check", asked).1["ignored_fields"] as? [String] == ["modl"])
+        let (_, held) = try post("/v1/reservations", asked)
+        #expect(held["ignored_fields"] as? [String] == ["modl"])
+        let id = try #require(held["id"] as? String)
+        let (status, settled) = try post(
+            "/v1/reservations/\(id)/settle", #"{"cost_usd":1,"seconds_":2}"#)
+        #expect(status == 200 && settled["ignored_fields"] as? [String] == ["seconds_"])
+        #expect(try post("/v1/check", #"{"tenant":"a"}"#).1["ignored_fields"] == nil)
+    }
+
     @Test func `an answer names the tightest budget, and slows calls down before it denies them`()
         throws
     {
