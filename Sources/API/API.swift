@@ -156,14 +156,18 @@ public final class API: HTTPHandler {
             otlp.handle(exchange, signal) { [self] response in finish(exchange, response) }
         case .litellm:
             litellm.handle(exchange) { [self] response in finish(exchange, response) }
-        case .scopes, .costs, .dashboard, .explain, .budgets, .alerts, .alert, .deliveries, .prices:
+        case .costs, .dashboard:
+            parked(exchange, services.queries) { [self] query throws(APIError) in
+                try answer(route.action, value, query)
+            }
+        case .scopes, .explain, .budgets, .alerts, .alert, .deliveries, .prices:
             onControl(exchange) { [self] query throws(APIError) in
                 try answer(route.action, value, query)
             }
         }
     }
 
-    /// What is read and changes nothing, on the control thread.
+    /// What is read and changes nothing, on a thread of the control plane.
     private func answer(
         _ action: APIRoute.Action, _ value: String, _ query: Query
     ) throws(APIError) -> HTTPResponse {
@@ -177,7 +181,7 @@ public final class API: HTTPHandler {
         case .alert: try alerts.alert(value)
         case .deliveries: try alerts.deliveries(query)
         case .prices: try prices.prices(query)
-        default: preconditionFailure("BUG: \(action) is not read by the control thread alone")
+        default: preconditionFailure("BUG: \(action) is not read alone")
         }
     }
 
@@ -215,14 +219,21 @@ public final class API: HTTPHandler {
             nanos: services.time.monotonicNanos &- exchange.startedNanos)
     }
 
-    /// Parks the request and does the work on the control thread.
     private func onControl(
         _ exchange: HTTPExchange,
         _ work: @escaping @Sendable (Query) throws(APIError) -> HTTPResponse
     ) {
+        parked(exchange, services.control, work)
+    }
+
+    /// Parks the request and does the work on the queue's thread.
+    private func parked(
+        _ exchange: HTTPExchange, _ queue: WorkQueue,
+        _ work: @escaping @Sendable (Query) throws(APIError) -> HTTPResponse
+    ) {
         let query = Query(exchange)
         exchange.park()
-        let isTaken = services.control.submit { [self] in
+        let isTaken = queue.submit { [self] in
             do throws(APIError) {
                 finish(exchange, try work(query))
             } catch {

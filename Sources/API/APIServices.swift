@@ -25,7 +25,10 @@ public struct APIServices: Sendable {
     public let deliverer: Deliverer
     public let metrics: SelfMetrics
     public let page: MetricsPage
-    public let control: ControlQueue
+    /// Renders `/metrics`, reads little, changes settings.
+    public let control: WorkQueue
+    /// Reads roll-ups, which takes seconds on a large store: nobody's scrape waits for it.
+    public let queries: WorkQueue
     public let time: any TimeSource
     public let names: Names
     /// Fills in the amounts of events without one.
@@ -45,7 +48,8 @@ public struct APIServices: Sendable {
         budgets: BudgetEngine, reservations: Reservations, anomalies: AnomalyEngine?,
         access: AccessControl,
         deliverer: Deliverer,
-        metrics: SelfMetrics, page: MetricsPage, control: ControlQueue, time: any TimeSource,
+        metrics: SelfMetrics, page: MetricsPage, control: WorkQueue, queries: WorkQueue,
+        time: any TimeSource,
         names: Names, price: @escaping PriceEvents,
         open: @escaping @Sendable () throws(SQLiteError) -> Database,
         readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?,
@@ -63,6 +67,7 @@ public struct APIServices: Sendable {
         self.metrics = metrics
         self.page = page
         self.control = control
+        self.queries = queries
         self.time = time
         self.names = names
         self.price = price

@@ -53,7 +53,7 @@ final class ForecastRuns: Sendable {
                 state.jobs[index].waiting.append(respond)
                 return .some(nil)
             }
-            guard state.jobs.count < ControlQueue.jobsMax else { return nil }
+            guard state.jobs.count < WorkQueue.jobsMax else { return nil }
             state.jobs.append(Job(question: question, work: work, waiting: [respond]))
             if !state.isRunning {
                 state.isRunning = true

@@ -183,17 +183,17 @@ extension Sidecar {
     /// Starts the threads that requests need, then listens; stops them when that cannot be.
     static func up(
         _ configuration: Configuration, _ services: APIServices, _ ledger: Ledger,
-        _ control: ControlQueue, _ client: HTTPClient, _ log: Logger
+        _ queues: [WorkQueue], _ client: HTTPClient, _ log: Logger
     ) throws(SidecarError) -> (HTTPServer, HTTPServer?, HTTPServer?) {
         ledger.start()
-        control.start()
+        for queue in queues { queue.start() }
         client.start()
         do throws(HTTPServerError) {
             return try listen(configuration, services, log)
         } catch {
             ledger.stop()
             client.stop()
-            control.stop()
+            for queue in queues { queue.stop() }
             throw SidecarError(description: advice(for: error, configuration))
         }
     }

@@ -56,7 +56,8 @@ public final class Sidecar: Sendable {
     let ingestWatch: IngestWatch
     private let tail: FileTail
     private let client: HTTPClient
-    private let control = ControlQueue()
+    private let control = WorkQueue("control")
+    private let queries = WorkQueue("queries")
     private let server: HTTPServer
     private let metricsServer: HTTPServer?
     private let otlpServer: HTTPServer?
@@ -124,14 +125,14 @@ public final class Sidecar: Sendable {
         let services = APIServices(
             intake: intake, otlp: otlp, litellm: LiteLLMReceiver(intake: intake), ledger: ledger,
             budgets: budgets, reservations: reservations, anomalies: anomalies, access: access,
-            deliverer: deliverer, metrics: metrics, page: page, control: control, time: time,
-            names: names, price: { pricer.price(&$0, $1) },
+            deliverer: deliverer, metrics: metrics, page: page, control: control,
+            queries: queries, time: time, names: names, price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() },
             prices: Self.priceServices(prices, names, hash, ledger),
             governance: Self.governance(governance, recorder, budgets, random))
         (server, metricsServer, otlpServer) = try Self.up(
-            configuration, services, ledger, control, client, log)
+            configuration, services, ledger, [control, queries], client, log)
         base.setDefault("\(configuration.web.scheme)://\(server.address)")
         deliverer.start()
         tail.start()
@@ -175,6 +176,7 @@ public final class Sidecar: Sendable {
         ledger.stop()
         pusher?.stop()
         client.stop()
+        queries.stop()
         control.stop()
         server.stop()
         metricsServer?.stop()

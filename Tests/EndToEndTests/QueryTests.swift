@@ -73,6 +73,38 @@ import Testing
         #expect(try client.request("GET", "/v1/dashboard").status == 200)
     }
 
+    /// How often each thread has gone to sleep, by its name.
+    private func sleeps(_ server: Costgauge) throws -> [String: Int] {
+        let tasks = "/proc/\(server.child.process.processIdentifier)/task"
+        var sleeps: [String: Int] = [:]
+        for task in try FileManager.default.contentsOfDirectory(atPath: tasks) {
+            let status = try String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)
+            func value(_ key: String) -> String? {
+                status.split(separator: "\n").first { $0.hasPrefix(key + ":") }
+                    .map { $0.dropFirst(key.count + 1).trimmingCharacters(in: .whitespaces) }
+            }
+            guard let name = value("Name") else { continue }
+            sleeps[name] = value("voluntary_ctxt_switches").flatMap { Int($0) }
+        }
+        return sleeps
+    }
+
+    @Test func `a scrape does not wait for a query of roll-ups`() throws {
+        let server = try server()
+        _ = try server.metrics()
+        let before = try sleeps(server)
+        for path in ["/v1/costs?group_by=tenant,model,feature", "/v1/dashboard"] {
+            for _ in 0..<20 { #expect(try server.client().request("GET", path).status == 200) }
+        }
+        let after = try sleeps(server)
+        let (control, queries) = try (
+            #require(after["control"]) - #require(before["control"]),
+            #require(after["queries"]) - #require(before["queries"])
+        )
+        #expect(queries > 0)
+        #expect(control == 0)
+    }
+
     @Test func `the dashboard and the forecast agree with the events`() throws {
         let server = try server()
         let client = try server.client()

@@ -1,9 +1,8 @@
 internal import Synchronization
 internal import Threading
 
-/// Work of the control plane, on a thread of its own: rendering, queries, reloads. The server's
-/// threads stay free for ingest.
-public final class ControlQueue: Sendable {
+/// Work of the control plane, on a thread of its own. The server's threads stay free for ingest.
+public final class WorkQueue: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
         var isClosed = false
@@ -15,11 +14,12 @@ public final class ControlQueue: Sendable {
     private let state = Mutex(State())
     private let wake = WakeSignal()
     private let thread = Mutex<NamedThread?>(nil)
+    private let name: String
 
-    public init() {}
+    public init(_ name: String) { self.name = name }
 
     public func start() {
-        thread.withLock { $0 = NamedThread("control") { [self] in run() } }
+        thread.withLock { $0 = NamedThread(name) { [self] in run() } }
     }
 
     /// False when too much waits.
