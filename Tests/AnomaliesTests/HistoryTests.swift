@@ -65,4 +65,29 @@ import Usage
         #expect(!harness.engine.history.isRunning)
         #expect(harness.engine.readings.warmupSeconds == 0)
     }
+
+    @Test func `that history is unlearnt is written once and not with each commit of it`() throws {
+        let harness = try AnomalyHarness(at: Self.noon)
+        try harness.checkpoint()
+        try harness.advance(seconds: 30)
+        func rowsWritten(_ body: () throws -> Void) throws -> Int64 {
+            let before = try harness.database.integer("select total_changes()") ?? 0
+            try body()
+            return try (harness.database.integer("select total_changes()") ?? 0) - before
+        }
+        let past = harness.event(2, at: Self.noon - 86_400)
+        #expect(try rowsWritten { try harness.failToCommit([past]) } == 1)
+        #expect(try rowsWritten { try harness.commit([past]) } == 1)
+        #expect(try rowsWritten { try harness.commit([past]) } == 0)
+        // Learnt, and more of it.
+        try harness.checkpoint()
+        try harness.advance(seconds: 30)
+        #expect(try AnomalyTables.meta(AnomalyEngine.unlearnt, in: harness.database) == "0")
+        #expect(try rowsWritten { try harness.commit([past]) } == 1)
+        #expect(try AnomalyTables.meta(AnomalyEngine.unlearnt, in: harness.database) == "1")
+        // A new process knows what the store says.
+        try harness.restart()
+        try harness.checkpoint()
+        #expect(try rowsWritten { try harness.commit([past]) } == 0)
+    }
 }

@@ -46,6 +46,12 @@ import Testing
         #expect(try harness.snapshots(width: 3600)[0] == "0 complete 12 0.12 late 1 7.00")
         #expect(
             try harness.snapshots(width: 86_400) == ["0 complete 288 2.88 late 1 7.00"])
+        // After a restart just the same.
+        try harness.restart()
+        try harness.commit([harness.event(5, at: AnomalyHarness.monday + 3600)])
+        #expect(try harness.snapshots(width: 3600)[1] == "60 complete 12 0.12 late 1 5.00")
+        #expect(
+            try harness.snapshots(width: 86_400) == ["0 complete 288 2.88 late 2 12.00"])
     }
 
     @Test func `what was not committed is in no window`() throws {
