@@ -1,5 +1,8 @@
 #include "price_data.h"
 
+// #embed is of C23, and clang says so at each.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
 static const unsigned char data[] = {
 #embed "prices.json"
 };

@@ -1,5 +1,8 @@
 #include "web.h"
 
+// #embed is of C23, and clang says so at each.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
 // #embed fills the arrays when this is compiled, so the binary needs no file beside it.
 static const unsigned char index_html[] = {
 #embed "index.html"
