@@ -18,15 +18,19 @@ struct AdmissionAnswer {
     let isStream: Bool
     var grant: Reservations.Grant?
     /// Members of the request that nobody reads.
-    var ignored: [String] = []
+    let ignored: [String]
     /// The store could not keep the reservation; the call may go ahead all the same.
     var isUnsure = false
 
-    init(decision: AdmissionDecision, isUnpriced: Bool, owner: String?, isStream: Bool) {
+    init(
+        decision: AdmissionDecision, isUnpriced: Bool, owner: String?, isStream: Bool,
+        ignored: [String] = []
+    ) {
         self.decision = decision
         self.isUnpriced = isUnpriced
         self.owner = owner
         self.isStream = isStream
+        self.ignored = ignored
     }
 
     var response: HTTPResponse {

@@ -30,11 +30,11 @@ final class AdmissionHandler: Sendable {
             let (request, isUnpriced) = try request(&fields, tenant: owner)
             let decision = services.budgets.check(
                 request, now: services.ledger.now, isStoreWritable: services.ledger.isWritable)
-            var answer = AdmissionAnswer(
+            return AdmissionAnswer(
                 decision: decision, isUnpriced: isUnpriced, owner: owner,
-                isStream: decision.verdict == .deny && exchange.acceptsStream)
-            answer.ignored = fields.ignored
-            return answer.response
+                isStream: decision.verdict == .deny && exchange.acceptsStream,
+                ignored: fields.ignored
+            ).response
         } catch { return error.response }
     }
 
@@ -48,11 +48,9 @@ final class AdmissionHandler: Sendable {
             exchange.park()
             services.reservations.reserve(request, fields) { outcome in
                 func answer(_ decision: AdmissionDecision) -> AdmissionAnswer {
-                    var answer = AdmissionAnswer(
+                    AdmissionAnswer(
                         decision: decision, isUnpriced: isUnpriced, owner: owner,
-                        isStream: isStream)
-                    answer.ignored = ignored
-                    return answer
+                        isStream: isStream, ignored: ignored)
                 }
                 switch outcome {
                 case .denied(let decision), .unsure(let decision):

@@ -10,14 +10,14 @@ struct RequestGuard: Sendable {
     /// Host names by which this server may be called, without port, lower case.
     private let hosts: Set<String>
     /// As most call it, with the port and without.
-    private let usual: (String, String)
+    private let usual: (full: String, host: String)
 
     private let isLoopback: Bool
 
     init(address: ListenAddress) {
         isLoopback = address.isLoopback
         hosts = ["localhost", "127.0.0.1", "::1", address.host]
-        usual = ("\(address)", address.host)
+        usual = (full: "\(address)", host: address.host)
     }
 
     func check(_ exchange: HTTPExchange, hasTokens: Bool) throws(APIError) {
@@ -26,7 +26,7 @@ struct RequestGuard: Sendable {
                 status: 400, code: "host_missing", message: "the Host header is required")
         }
         guard
-            hasTokens || !isLoopback || host == usual.0 || host == usual.1
+            hasTokens || !isLoopback || host == usual.full || host == usual.host
                 || hosts.contains(Self.name(of: host))
         else {
             throw APIError(

@@ -11,7 +11,7 @@ extension BudgetEngine {
         in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> [BudgetEvent] {
         let book = book.withLock { $0 }
-        var changed: [BudgetStaging.Place: BudgetScope] = [:]
+        var changed: [ScopePlace: BudgetScope] = [:]
         for table in staging.touched.indices {
             let budget = book.tables[table]
             for number in staging.touched[table] {
@@ -19,7 +19,7 @@ extension BudgetEngine {
                 guard budget.mayCross(number, adding: nanos) else { continue }
                 var copy = budget.scopes[number]
                 copy.add(nanos, in: budget.current, budget.definition)
-                changed[BudgetStaging.Place(table: table, scope: number)] = copy
+                changed[ScopePlace(table: table, scope: number)] = copy
             }
         }
         for (key, nanos) in staging.late {
@@ -60,7 +60,7 @@ extension BudgetEngine {
 
     /// Scopes of rolling budgets with new spend, as of now.
     private func evaluateRolled(
-        _ book: BudgetBook, _ changed: inout [BudgetStaging.Place: BudgetScope], now: Int64
+        _ book: BudgetBook, _ changed: inout [ScopePlace: BudgetScope], now: Int64
     ) {
         for (key, nanos) in staging.rolled {
             let place = key.place

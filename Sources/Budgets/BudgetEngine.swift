@@ -241,7 +241,7 @@ extension BudgetEngine {
         for table in staging.touched.indices {
             let period = book.tables[table].current
             for scope in staging.touched[table]
-            where !evaluated.contains(BudgetStaging.Place(table: table, scope: scope)) {
+            where !evaluated.contains(ScopePlace(table: table, scope: scope)) {
                 book.tables[table].add(staging.current[table][scope], to: scope, in: period)
             }
         }

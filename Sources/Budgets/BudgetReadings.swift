@@ -42,7 +42,8 @@ extension BudgetEngine {
         return BudgetReadings(
             budgets: book.tables.map(\.definition),
             rows: chosen.map { entry in
-                tables[entry.table].reading(of: entry, reserved: reserved[entry.table])
+                tables[entry.place.table].reading(
+                    of: entry, reserved: reserved[entry.place.table])
             }, names: names)
     }
 
@@ -62,35 +63,35 @@ extension BudgetEngine {
                 let utilization = BudgetStatus.utilizationNanos(
                     spent: scopes[number].spent(in: table.current),
                     limit: scopes[number].limit(in: table.current))
-                chosen.append(ChosenScope(table: index, scope: number, utilization: utilization))
+                chosen.append(
+                    ChosenScope(
+                        place: ScopePlace(table: index, scope: number), utilization: utilization))
             }
         }
-        chosen.sort {
-            ($1.utilization, $0.table, $0.scope) < ($0.utilization, $1.table, $1.scope)
-        }
+        chosen.sort { ($1.utilization, $0.place) < ($0.utilization, $1.place) }
         return chosen.prefix(countMax)
     }
 }
 
-/// A scope by its place, with what it is chosen by.
+/// A scope with what it is chosen by.
 struct ChosenScope {
-    let table: Int
-    let scope: Int
+    let place: ScopePlace
     let utilization: Int64
 }
 
 extension BudgetTable {
     fileprivate func reading(of chosen: ChosenScope, reserved: [Int64]) -> BudgetReadings.Row {
         let scopes = scopes.span
-        let period = scopes[chosen.scope].index(of: current)
+        let number = chosen.place.scope
+        let period = scopes[number].index(of: current)
         return BudgetReadings.Row(
-            budget: chosen.table, values: scopes[chosen.scope].values,
-            limit: scopes[chosen.scope].limit(in: current),
-            spent: scopes[chosen.scope].spent(in: current),
-            reserved: NanoUSD(nanos: chosen.scope < reserved.count ? reserved[chosen.scope] : 0),
+            budget: chosen.place.table, values: scopes[number].values,
+            limit: scopes[number].limit(in: current),
+            spent: scopes[number].spent(in: current),
+            reserved: NanoUSD(nanos: number < reserved.count ? reserved[number] : 0),
             utilizationNanos: chosen.utilization,
-            crossed: period.map { scopes[chosen.scope].periods[$0].crossed } ?? 0,
-            isBurning: scopes[chosen.scope].burn.isFiring,
+            crossed: period.map { scopes[number].periods[$0].crossed } ?? 0,
+            isBurning: scopes[number].burn.isFiring,
             periodEnd: shown(current, at: seenAt).end)
     }
 }

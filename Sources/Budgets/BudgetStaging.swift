@@ -1,26 +1,26 @@
 internal import Aggregation
 internal import Usage
 
+/// Where a scope stands: its budget's table and its number there.
+struct ScopePlace: Hashable, Comparable {
+    let table: Int
+    let scope: Int
+
+    static func < (one: ScopePlace, other: ScopePlace) -> Bool {
+        (one.table, one.scope) < (other.table, other.scope)
+    }
+}
+
 /// What one group of batches, or one tick, would change: gathered before the commit, applied after
 /// it. Only the writer touches it.
 struct BudgetStaging {
-    /// A scope of a budget.
-    struct Place: Hashable, Comparable {
-        let table: Int
-        let scope: Int
-
-        static func < (one: Place, other: Place) -> Bool {
-            (one.table, one.scope) < (other.table, other.scope)
-        }
-    }
-
     struct Late: Hashable {
-        let place: Place
+        let place: ScopePlace
         let period: Period
     }
 
     struct Rolled: Hashable {
-        let place: Place
+        let place: ScopePlace
         /// Unix seconds.
         let second: Int64
     }
@@ -39,7 +39,7 @@ struct BudgetStaging {
     private(set) var amounts: [(table: Int, scope: Int, nanos: Int64, at: Int64)] = []
     private(set) var refused: [Int] = []
     /// Scopes as they will be, thresholds evaluated.
-    var scopes: [(place: Place, scope: BudgetScope)] = []
+    var scopes: [(place: ScopePlace, scope: BudgetScope)] = []
     /// Tables whose current period will be another.
     var periods: [(table: Int, period: Period)] = []
 
@@ -58,16 +58,14 @@ struct BudgetStaging {
     ) {
         amounts.append((table, scope, nanos, timestamp))
         let seconds = timestamp / 1_000_000_000
+        let place = ScopePlace(table: table, scope: scope)
         guard !rule.isRolling else {
-            rolled[
-                Rolled(place: Place(table: table, scope: scope), second: seconds), default: 0] +=
-                nanos
+            rolled[Rolled(place: place, second: seconds), default: 0] += nanos
             return
         }
         guard currentPeriod.contains(seconds) else {
             let period = rule.period(containing: seconds)
-            late[Late(place: Place(table: table, scope: scope), period: period), default: 0] +=
-                nanos
+            late[Late(place: place, period: period), default: 0] += nanos
             return
         }
         if current[table].count <= scope {
@@ -81,7 +79,7 @@ struct BudgetStaging {
 
     /// The scope as it will be.
     mutating func stage(_ copy: BudgetScope, table: Int, scope: Int) {
-        scopes.append((Place(table: table, scope: scope), copy))
+        scopes.append((ScopePlace(table: table, scope: scope), copy))
     }
 
     mutating func refuse(table: Int) { refused[table] += 1 }

@@ -61,13 +61,12 @@ extension BudgetEngine {
         let (book, reserved) = snapshot
         let owner = tenant.map { names.find($0) ?? .max }
         return chosen(of: book, countMax: countMax, owner: owner, where: isWanted).map { entry in
-            let scope = book.tables[entry.table].scopes[entry.scope]
-            let held = reserved[entry.table]
+            let (table, number) = (book.tables[entry.place.table], entry.place.scope)
+            let scope = table.scopes[number]
+            let held = reserved[entry.place.table]
             return (
                 scope.values,
-                status(
-                    book.tables[entry.table], scope,
-                    reserved: entry.scope < held.count ? held[entry.scope] : 0)
+                status(table, scope, reserved: number < held.count ? held[number] : 0)
             )
         }
     }

@@ -68,16 +68,11 @@ struct PageWriter {
         suffix: StaticString = "", _ labels: ArraySlice<UInt8>, extra: [UInt8] = [],
         _ value: (inout [UInt8]) -> Void
     ) {
-        bytes.append(contentsOf: sampleName)
-        bytes.append(suffix)
-        if !labels.isEmpty || !extra.isEmpty {
-            bytes.append(UInt8(ascii: "{"))
-            bytes.append(contentsOf: labels)
-            if !labels.isEmpty, !extra.isEmpty { bytes.append(UInt8(ascii: ",")) }
-            bytes.append(contentsOf: extra)
-            bytes.append(UInt8(ascii: "}"))
+        let name = sampleName
+        let room = name.count + suffix.utf8CodeUnitCount + labels.count + extra.count
+        bytes.append(atMost: room + TextBuffer.sampleFrameBytes) { text in
+            text.append(name, suffix, labels, extra)
         }
-        bytes.append(UInt8(ascii: " "))
         value(&bytes)
         bytes.append(UInt8(ascii: "\n"))
     }
@@ -97,17 +92,10 @@ struct PageWriter {
         _ labels: ArraySlice<UInt8>, _ extra: [UInt8], _ value: (inout TextBuffer) -> Void
     ) {
         let name = sampleName
-        // A value has up to 21 bytes; five are what stands between.
-        bytes.append(atMost: name.count + labels.count + extra.count + 26) { text in
-            text.append(name.span)
-            if !labels.isEmpty || !extra.isEmpty {
-                text.append(UInt8(ascii: "{"))
-                text.append(labels.span)
-                if !labels.isEmpty, !extra.isEmpty { text.append(UInt8(ascii: ",")) }
-                text.append(extra.span)
-                text.append(UInt8(ascii: "}"))
-            }
-            text.append(UInt8(ascii: " "))
+        let room = name.count + labels.count + extra.count + TextBuffer.sampleFrameBytes
+        // A value has up to 21 bytes.
+        bytes.append(atMost: room + 22) { text in
+            text.append(name, "", labels, extra)
             value(&text)
             text.append(UInt8(ascii: "\n"))
         }
@@ -176,5 +164,26 @@ extension [UInt8] {
             }
         }
         append(UInt8(ascii: "\""))
+    }
+}
+
+extension TextBuffer {
+    /// What stands between the parts of a sample before its value: `{`, `,`, `}` and a space.
+    fileprivate static let sampleFrameBytes = 4
+
+    /// `name_suffix{labels,extra} `, without braces when there are no labels.
+    fileprivate mutating func append(
+        _ name: [UInt8], _ suffix: StaticString, _ labels: ArraySlice<UInt8>, _ extra: [UInt8]
+    ) {
+        append(name.span)
+        append(suffix)
+        if !labels.isEmpty || !extra.isEmpty {
+            append(UInt8(ascii: "{"))
+            append(labels.span)
+            if !labels.isEmpty, !extra.isEmpty { append(UInt8(ascii: ",")) }
+            append(extra.span)
+            append(UInt8(ascii: "}"))
+        }
+        append(UInt8(ascii: " "))
     }
 }

@@ -79,9 +79,7 @@ public struct TextBuffer: ~Copyable {
     public mutating func appendLine(
         _ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>, nanos: Int64
     ) {
-        append(short: first)
-        append(short: second)
-        append(short: third)
+        append(first, second, third)
         append(nanos: nanos)
         append(UInt8(ascii: "\n"))
     }
@@ -90,11 +88,18 @@ public struct TextBuffer: ~Copyable {
     public mutating func appendLine(
         _ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>, decimal: Int64
     ) {
+        append(first, second, third)
+        append(decimal: decimal)
+        append(UInt8(ascii: "\n"))
+    }
+
+    @inline(__always)
+    private mutating func append(
+        _ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>
+    ) {
         append(short: first)
         append(short: second)
         append(short: third)
-        append(decimal: decimal)
-        append(UInt8(ascii: "\n"))
     }
 
     /// Text of some dozen bytes: sixteen at a time, of which the last overlap those before them,

@@ -6,10 +6,17 @@ import TestSupport
 /// `/long/70000` has so many bytes.
 final class ParkingHandler: HTTPHandler {
     let parked = Mutex<[HTTPExchange]>([])
+    let isInRound = Atomic<Bool>(false)
+    /// Requests that were handled outside of a round.
+    let strays = Atomic<Int>(0)
+
+    func roundBegins() { isInRound.store(true, ordering: .relaxed) }
+    func roundEnded() { isInRound.store(false, ordering: .relaxed) }
 
     func admit(_ exchange: HTTPExchange) -> HTTPAdmission { .receive(bytesMax: 1024) }
 
     func handle(_ exchange: HTTPExchange) {
+        if !isInRound.load(ordering: .relaxed) { strays.add(1, ordering: .relaxed) }
         guard exchange.path.hasPrefix("/wait") else { return exchange.respond(answer(exchange)) }
         exchange.park()
         parked.withLock { $0.append(exchange) }

@@ -33,6 +33,15 @@ import Threading
         }
     }
 
+    @Test func `its handler is told when requests are read together`() async throws {
+        let parking = try ParkingServer()
+        try parking.makeRounds(10)
+        #expect(parking.handler.strays.load(ordering: .relaxed) == 0)
+        while parking.handler.isInRound.load(ordering: .relaxed) {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
     @Test func `there are so many places and no more`() {
         let loop = ServerLoop()
         for _ in 0..<ServerLoop.placesMax { #expect(loop.takePlace()) }
