@@ -158,7 +158,7 @@ let package = Package(
             [
                 "API", "Access", "Alerts", "Anomalies", "Budgets", "Configuration", "Crypto",
                 "Delivery",
-                "Exposition", "Governance",
+                "Exposition", "Files", "Governance",
                 "Gzip",
                 "HTTPClient", "HTTPServer", "Intake", "Ledger",
                 "LiteLLM", "Logging", "OTLP", "OTLPPush", "PriceFiles", "Pricing", "SQLite",
@@ -190,6 +190,7 @@ let package = Package(
         test("Crypto", ["Wire"]),
         test("HTTPClient"),
         test("HTTPServer"),
+        test("Files"),
         test("JSON"),
         test("Gzip"),
         test("YAML"),

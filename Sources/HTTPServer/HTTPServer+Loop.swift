@@ -22,7 +22,8 @@ enum Parking: UInt8, AtomicRepresentable {
 ///
 /// While many wait, the thread looks for their answers a little longer before it sleeps. To sleep
 /// and be woken costs more, and puts it behind the thread that woke it while another core has
-/// nothing to do.
+/// nothing to do. Where a quota limits the processor time of the process, time spent looking would
+/// be missing elsewhere: there it sleeps (`Settings.mayWatch`).
 ///
 /// Answers that are there at once are held while more requests come, and then go out one right
 /// after the other: a client that has several under way is woken once and not for each.
@@ -44,6 +45,8 @@ final class ServerLoop: @unchecked Sendable {
     /// whether one of the others needs it.
     static let roundMilliseconds: Int32 = 1
 
+    private let mayWatch: Bool
+
     /// Exchanges in place.
     private(set) var places = 0
     /// Since the start.
@@ -64,6 +67,8 @@ final class ServerLoop: @unchecked Sendable {
     private let isAsleep = Atomic<Bool>(false)
     private let isStopping = Atomic<Bool>(false)
     private let pipe = WakePipe()
+
+    init(mayWatch: Bool) { self.mayWatch = mayWatch }
 
     func noteRequest() {
         steps += 1
@@ -118,7 +123,7 @@ final class ServerLoop: @unchecked Sendable {
 
     /// True when an answer or a request has come.
     func watch(_ epoll: Int32, unless answersBefore: UInt64) -> Bool {
-        guard places >= Self.watchedPlacesMin else { return false }
+        guard mayWatch, places >= Self.watchedPlacesMin else { return false }
         for _ in 0..<Self.looksMax {
             yieldThread()
             looks += 1

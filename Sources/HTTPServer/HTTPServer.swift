@@ -56,6 +56,9 @@ public final class HTTPServer: @unchecked Sendable {
         public var bodiesBytesMax: Int
         /// Nil: plain HTTP.
         public var tls: TLSServer?
+        /// False where a quota limits the processor time of the process: then the server's thread
+        /// always sleeps while it waits.
+        public var mayWatch = true
         /// On every response, in place of its own of that name.
         public var headers: [(name: String, value: String)] = []
 
@@ -80,7 +83,7 @@ public final class HTTPServer: @unchecked Sendable {
     let handler: any HTTPHandler
     let log: @Sendable (String) -> Void
     let bodyBytes = Atomic<Int>(0)
-    let loop = ServerLoop()
+    let loop: ServerLoop
     var lastReply: LastReply?
     private var daemon: OpaquePointer?
     private var thread: NamedThread?
@@ -95,6 +98,7 @@ public final class HTTPServer: @unchecked Sendable {
         self.settings = settings
         self.handler = handler
         self.log = log
+        loop = ServerLoop(mayWatch: settings.mayWatch)
         address = settings.address
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         var options = unsafe Self.options(settings, context)

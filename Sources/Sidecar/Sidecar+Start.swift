@@ -5,6 +5,7 @@ internal import Budgets
 internal import Configuration
 internal import Delivery
 internal import Exposition
+internal import Files
 internal import Governance
 internal import HTTPClient
 internal import HTTPServer
@@ -59,6 +60,10 @@ extension Sidecar {
         }
     }
 
+    /// Processors: with a quota of less, the server's thread leaves all the time it can to the
+    /// others.
+    static let watchQuotaMin = 2.0
+
     static func listen(
         _ configuration: Configuration, _ services: APIServices, _ log: Logger
     ) throws(HTTPServerError) -> (main: HTTPServer, metrics: HTTPServer?, otlp: HTTPServer?) {
@@ -70,6 +75,7 @@ extension Sidecar {
         let tls = try configuration.web.tls.map { settings throws(HTTPServerError) in
             try Self.tls(settings, services, log)
         }
+        let mayWatch = ProcessorQuota.read().map { $0 >= Self.watchQuotaMin } ?? true
         var servers: [HTTPServer] = []
         func server(
             _ address: ListenAddress?, _ surface: API.Surface
@@ -77,6 +83,7 @@ extension Sidecar {
             guard let address else { return nil }
             var settings = HTTPServer.Settings(address: address)
             settings.tls = tls
+            settings.mayWatch = mayWatch
             settings.headers = configuration.web.headers.map { ($0.name, $0.value) }
             let server = try HTTPServer(
                 settings: settings,

@@ -43,7 +43,7 @@ import Threading
     }
 
     @Test func `there are so many places and no more`() {
-        let loop = ServerLoop()
+        let loop = ServerLoop(mayWatch: true)
         for _ in 0..<ServerLoop.placesMax { #expect(loop.takePlace()) }
         #expect(!loop.takePlace())
         loop.leavePlace()
@@ -51,7 +51,7 @@ import Threading
     }
 
     @Test func `it looks for answers before it sleeps when many wait, and not for ever`() throws {
-        let loop = ServerLoop()
+        let loop = ServerLoop(mayWatch: true)
         let pipe = WakePipe()
         for _ in 1..<ServerLoop.watchedPlacesMin { #expect(loop.takePlace()) }
         #expect(!loop.watch(pipe.file, unless: 0) && loop.looks == 0)
@@ -64,9 +64,16 @@ import Threading
         #expect(loop.watch(pipe.file, unless: 0) && loop.looks == ServerLoop.looksMax + 2)
     }
 
+    @Test func `where processor time is short it sleeps at once`() {
+        let loop = ServerLoop(mayWatch: false)
+        for _ in 0..<ServerLoop.placesMax { #expect(loop.takePlace()) }
+        loop.noteAnswer()
+        #expect(!loop.watch(WakePipe().file, unless: 0) && loop.looks == 0)
+    }
+
     /// How many rounds, each with a new request, until held answers go out.
     private func rounds(held: Int) -> Int {
-        let loop = ServerLoop()
+        let loop = ServerLoop(mayWatch: true)
         loop.noteRequest()
         loop.beginRound()
         loop.held = held
@@ -81,7 +88,7 @@ import Threading
 
     @Test func `held answers go out when no more requests come, or many, or some rounds are over`()
     {
-        let loop = ServerLoop()
+        let loop = ServerLoop(mayWatch: true)
         loop.noteRequest()
         loop.beginRound()
         #expect(!loop.isReleasing)
