@@ -47,8 +47,8 @@ public final class HTTPServer: @unchecked Sendable {
         public var address: ListenAddress
         /// More connections than this wait in the kernel's backlog.
         public var connectionsMax: UInt32
-        /// Half of it for the request line and headers of one connection, the rest for its body
-        /// to pass through and for the answer.
+        /// For the request line and headers of one connection, of which cookies are kept twice;
+        /// what is left of it, for its body to pass through and for the head of the answer.
         public var connectionBytes: Int
         /// A connection that sends or takes nothing for so long is closed.
         public var idleSeconds: UInt32

@@ -4,15 +4,17 @@ import Testing
 @testable import HTTPServer
 
 @Suite(.timeLimit(.minutes(1))) struct HeadTests {
-    @Test func `a head of 15 KiB is read and one of 20 KiB is refused`() throws {
+    @Test(arguments: [("Cookie", 15, 20), ("Baggage", 30, 40)])
+    func `a head is read up to a size and refused above it`(
+        name: String, read: Int, refused: Int
+    ) throws {
         let parking = try ParkingServer()
-        func status(_ bytes: Int) throws -> Int {
-            try parking.client().request(
-                "GET", "/now", headers: ["Cookie": String(repeating: "c", count: bytes)]
-            ).status
+        func status(kibibytes: Int) throws -> Int {
+            let value = String(repeating: "c", count: kibibytes * 1024)
+            return try parking.client().request("GET", "/now", headers: [name: value]).status
         }
-        #expect(try status(15 * 1024) == 200)
-        #expect(try status(20 * 1024) == 431)
+        #expect(try status(kibibytes: read) == 200)
+        #expect(try status(kibibytes: refused) == 431)
     }
 
     @Test(arguments: [
