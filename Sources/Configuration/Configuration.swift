@@ -98,8 +98,8 @@ extension Configuration {
         return configuration
     }
 
-    /// Every key that `read` looks at, with its path.
-    static func knownKeys() -> Set<String> {
+    /// Every key that `read` looks at, with its path; `[]` stands for an entry of a list.
+    public static func knownKeys() -> Set<String> {
         let reader = ConfigurationReader(
             file: "", environment: [:], secretFiles: .none, isListingKeys: true)
         _ = decode(YAMLNode(.mapping([]), mark: YAMLMark(line: 1, column: 1)), reader)

@@ -1,3 +1,4 @@
+internal import Wire
 internal import YAML
 
 /// One mapping of the file. Each key is asked for by name, with its kind and bounds; what nobody
@@ -263,28 +264,11 @@ struct ConfigurationMap {
     func finish() {
         for entry in entries where !asked.contains(entry.key) {
             if reader.faults.count >= ConfigurationReader.faultsMax { return }
-            let near = asked.min { editDistance($0, entry.key) < editDistance($1, entry.key) }
             let hint =
-                near.flatMap { editDistance($0, entry.key) <= 2 ? "; did you mean \($0)?" : nil }
+                Guess.nearest(to: entry.key, among: asked).map { "; did you mean \($0)?" }
                 ?? (asked.isEmpty
                     ? "" : "; there are \(asked.sorted().joined(separator: ", "))")
             reader.fault(entry.keyMark, key(entry.key), "unknown key" + hint)
         }
     }
-}
-
-/// Levenshtein's distance, to guess what a mistyped key was meant to be.
-func editDistance(_ left: String, _ right: String) -> Int {
-    let (left, right) = (Array(left.utf8), Array(right.utf8))
-    var row = Array(0...right.count)
-    for (i, a) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, b) in right.enumerated() {
-            let above = row[j + 1]
-            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a == b ? 0 : 1))
-            diagonal = above
-        }
-    }
-    return row[right.count]
 }

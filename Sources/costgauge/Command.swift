@@ -30,7 +30,7 @@ extension Command {
 
 @main
 struct Tool {
-    private static let commands: [any (Command & Sendable).Type] = [
+    static let commands: [any (Command & Sendable).Type] = [
         ServeCommand.self, CheckConfigCommand.self, DemoCommand.self, ReportCommand.self,
         EventsCommand.self, IngestCommand.self, PriceCommand.self, DetectCommand.self,
         TestAlertCommand.self, ExplainCommand.self,
@@ -58,9 +58,7 @@ struct Tool {
         default: break
         }
         guard let command = commands.first(where: { $0.name == name }) else {
-            printError(
-                "costgauge: unknown command \"\(name)\"; there are "
-                    + commands.map { $0.name }.joined(separator: ", ") + "\n")
+            printError("costgauge: \(UsageError.unknownCommand(name))\n")
             return 2
         }
         if arguments.contains(where: { $0 == "--help" || $0 == "-h" }) {

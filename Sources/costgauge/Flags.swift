@@ -74,10 +74,7 @@ struct Arguments {
             values[String(name.dropFirst(3))] = "false"
             return
         }
-        let near = flags.map(\.name).first { $0.hasPrefix(name) || name.hasPrefix($0) }
-        throw UsageError(
-            description: "unknown flag --\(name)"
-                + (near.map { "; did you mean --\($0)?" } ?? "; see --help"))
+        throw .unknownFlag(name, of: flags)
     }
 
     subscript(_ name: String) -> String? { values[name] }

@@ -24,9 +24,43 @@ private func run(_ arguments: String..., environment: [String: String] = [:]) th
     @Test(
         arguments: [
             ([], "usage: costgauge COMMAND"),
-            (["sevre"], "unknown command \"sevre\"; there are serve"),
-            (["serve", "--log.levle=info"], "unknown flag --log.levle"),
-            (["serve", "--log"], "unknown flag --log; did you mean --log.level?"),
+            (["watch"], "unknown command \"watch\"; there are serve, check-config, demo"),
+            (["sevre"], "unknown command \"sevre\"; did you mean serve?"),
+            (["check"], "unknown command \"check\"; did you mean check-config?"),
+            (["hlep"], "unknown command \"hlep\"; did you mean help?"),
+            (["serve", "--nonsense"], "unknown flag --nonsense; see --help"),
+            (["serve", "--=1"], "unknown flag --; see --help"),
+            (
+                ["serve", "--log.levle=info"],
+                "unknown flag --log.levle; did you mean --log.level? see --help"
+            ),
+            (
+                ["serve", "--web_listen_address=:1"],
+                "unknown flag --web_listen_address; did you mean --web.listen-address? see --help"
+            ),
+            (["serve", "--log"], "unknown flag --log; did you mean --log.level? see --help"),
+            (
+                ["serve", "--web.listen=127.0.0.1:0"],
+                "unknown flag --web.listen; did you mean --web.listen-address? see --help"
+            ),
+            (["report", "--no-jsn"], "unknown flag --no-jsn; did you mean --no-json? see --help"),
+            (
+                ["report", "--jsonlines"],
+                "unknown flag --jsonlines; did you mean --json? see --help"
+            ),
+            (["serve", "--seed=1"], "unknown flag --seed; it is a flag of demo; see --help"),
+            (
+                ["serve", "--tenant=a"],
+                "unknown flag --tenant; it is a flag of report, events; see --help"
+            ),
+            (
+                ["serve", "--storage.sync=normal"],
+                "unknown flag --storage.sync; storage.sync is a key of the configuration file; see --help"
+            ),
+            (
+                ["serve", "--storage.synch=normal"],
+                "unknown flag --storage.synch; did you mean storage.sync in the configuration file? see --help"
+            ),
             (["serve", "--log.level"], "--log.level needs a value: --log.level=LEVEL"),
             (
                 ["serve", "--log.level=loud"],
