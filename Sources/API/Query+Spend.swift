@@ -37,19 +37,31 @@ extension Query {
     func groupBy() throws(APIError) -> [Dimension] {
         var dimensions: [Dimension] = []
         for word in (text("group_by") ?? "").split(separator: ",") {
-            guard let dimension = SpendQuery.groupable.first(where: { $0.description == word }),
-                !dimensions.contains(dimension), dimensions.count < Self.groupsMax
+            guard let dimension = SpendQuery.groupable.first(where: { $0.description == word })
             else {
-                throw APIError(
-                    status: 400, code: "bad_parameter",
-                    message:
-                        "group_by: \"\(word.prefix(100))\" is too many, there twice or none of "
-                        + SpendQuery.groupable.map(\.description).joined(separator: ", ")
-                        + "; name up to \(Self.groupsMax)")
+                throw Self.badGroups("\"\(word.prefix(100))\" \(Self.unknownDimension(word))")
+            }
+            guard !dimensions.contains(dimension) else {
+                throw Self.badGroups("\"\(word)\" is named twice; name it once")
             }
             dimensions.append(dimension)
         }
+        guard dimensions.count <= Self.groupsMax else {
+            throw Self.badGroups(
+                "names \(dimensions.count) dimensions; name up to \(Self.groupsMax)")
+        }
         return dimensions
+    }
+
+    private static func unknownDimension(_ word: Substring) -> String {
+        let words = SpendQuery.groupable.map(\.description)
+        let guess = Guess.nearest(to: String(word.prefix(100)), among: words)
+        return "cannot be grouped by; " + (guess.map { "did you mean \($0)? " } ?? "")
+            + "there are " + words.joined(separator: ", ")
+    }
+
+    private static func badGroups(_ message: String) -> APIError {
+        APIError(status: 400, code: "bad_parameter", message: "group_by: " + message)
     }
 
     func step() throws(APIError) -> Int64? {

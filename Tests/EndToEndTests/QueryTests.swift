@@ -58,9 +58,7 @@ import Testing
         let server = try Costgauge(storage: place.path)
         let client = try server.client()
         for (path, word) in [
-            ("/v1/costs?group_by=conversation", "group_by"), ("/v1/costs?step=7m", "step"),
-            ("/v1/costs?group_by=tenant,tenant", "group_by"), ("/v1/costs?since=soon", "since"),
-            ("/v1/costs?group_by=tenant,user,feature,agent", "group_by"),
+            ("/v1/costs?step=7m", "step"), ("/v1/costs?since=soon", "since"),
             ("/v1/costs?since=1d&until=2d", "since"), ("/v1/costs?limit=0", "limit"),
             ("/v1/costs?cursor=x", "cursor"), ("/v1/costs?nonsense=1", "nonsense"),
             ("/v1/dashboard?step=1d", "step"), ("/v1/forecast?cursor=-1", "cursor"),
@@ -71,6 +69,26 @@ import Testing
         #expect(try client.request("GET", "/v1/forecast?budget=none").status == 404)
         #expect(try client.request("GET", "/v1/costs").status == 200)
         #expect(try client.request("GET", "/v1/dashboard").status == 200)
+    }
+
+    @Test func `what is wrong with group_by is told one by one`() throws {
+        let server = try Costgauge(storage: place.path)
+        let client = try server.client()
+        let all =
+            "there are tenant, user, feature, agent, operation, provider, model, status, stage"
+        for (groups, message) in [
+            ("request", "\"request\" cannot be grouped by; \(all)"),
+            ("user,tennant", "\"tennant\" cannot be grouped by; did you mean tenant? \(all)"),
+            ("tenant,user,tenant", "\"tenant\" is named twice; name it once"),
+            ("tenant,user,feature,agent", "names 4 dimensions; name up to 3"),
+        ] {
+            let answer = try client.request("GET", "/v1/costs?group_by=\(groups)")
+            let error = try answer.json()["error"] as? [String: Any]
+            #expect(answer.status == 400 && error?["code"] as? String == "bad_parameter")
+            #expect(error?["message"] as? String == "group_by: \(message)", "\(answer.text)")
+        }
+        let most = try client.request("GET", "/v1/costs?group_by=tenant,user,feature")
+        #expect(most.status == 200, "\(most.text)")
     }
 
     /// How often each thread has gone to sleep, by its name.
