@@ -40,7 +40,8 @@ final class LedgerWriter: @unchecked Sendable {
     var isRollingUp = true
     /// The number of the next event.
     var nextSeq: Int64
-    var rowsSinceCheckpoint = 0
+    /// Those that a start applied again count: an idle server writes its checkpoint, too.
+    var rowsSinceCheckpoint: Int
     var checkpointedAt: UInt64
     var commitFault = RepeatedFault()
     var transactionFault = RepeatedFault()
@@ -82,7 +83,9 @@ final class LedgerWriter: @unchecked Sendable {
         rollUps = RollUpProgress(
             rolled: try RollUpTail.meta("rolled_seq", in: database),
             checkpointed: try RollUpTail.meta("applied_seq", in: database))
-        nextSeq = shared.state.withLock { $0.appliedSeq } + 1
+        let appliedSeq = shared.state.withLock { $0.appliedSeq }
+        nextSeq = appliedSeq + 1
+        rowsSinceCheckpoint = Int(appliedSeq - rollUps.checkpointed)
         self.database = try DatabaseBox(database)
         self.identities = identities
         self.storedNames = storedNames

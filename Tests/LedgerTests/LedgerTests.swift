@@ -35,6 +35,40 @@ import Usage
         for harness in [first, third, fourth] { harness.stop() }
     }
 
+    @Test func `events that a start applied again are in a checkpoint soon, also when none follow`()
+        throws
+    {
+        let place = TemporaryDirectory()
+        let first = try LedgerHarness(path: place.path)
+        first.commit((0..<7).map { first.event("a", "m", cost: Int64($0)) })
+        let image = try first.crashImage()
+        let time = ManualTime()
+        let second = try LedgerHarness(path: image.path, time: time)
+        let reader = try DataDirectory.openForReading(
+            path: image.path, schema: LedgerHarness.schema)
+        #expect(try RollUpTail.meta("applied_seq", in: reader) == 0)
+        // Each job is one round of the writer, with a tick behind it; the second finds the first
+        // one's done.
+        func rounds() {
+            for _ in 0..<2 {
+                let isDone = Mutex(false)
+                second.ledger.write({ _ in }) { _ in isDone.withLock { $0 = true } }
+                while !isDone.withLock({ $0 }) { usleep(200) }
+            }
+        }
+        time.advance(nanos: Int64(LedgerWriter.checkpointNanos) - 1)
+        rounds()
+        #expect(try RollUpTail.meta("applied_seq", in: reader) == 0)
+        time.advance(nanos: 1)
+        rounds()
+        #expect(try RollUpTail.meta("applied_seq", in: reader) == 7)
+        // A second crash: nothing is left to apply, and the sums are the same.
+        let secondImage = try second.crashImage()
+        let third = try LedgerHarness(path: secondImage.path)
+        #expect(difference(third.sums(), first.sums()) == [])
+        for harness in [first, second, third] { harness.stop() }
+    }
+
     @Test func `P2 ids are recognised within a batch, across batches and after a restart`() throws {
         let place = TemporaryDirectory()
         let harness = try LedgerHarness(path: place.path)
