@@ -25,6 +25,7 @@ struct EventsHandler: Sendable {
                     + "application/json or application/x-ndjson")
         }
         try BodyDecoding.check(exchange)
+        try checkKey(exchange)
         do throws(BodyRefusal) { try bodies.checkRoom() } catch { throw answer(error) }
     }
 
@@ -37,8 +38,31 @@ struct EventsHandler: Sendable {
         }
         let owner = exchange.owner
         exchange.park()
-        bodies.intake.read(&body, from: .http, tenant: owner) { report, outcome in
+        bodies.intake.read(&body, from: .http, tenant: owner, key: key(of: exchange)) {
+            report, outcome in
             respond(EventsAnswer(report: report, outcome: outcome).response)
+        }
+    }
+
+    /// As text, or as the quoted string that the draft wants:
+    /// https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
+    private func key(of exchange: HTTPExchange) -> [UInt8]? {
+        guard let value = exchange.header("Idempotency-Key") else { return nil }
+        let bytes = Array(value.utf8)
+        let quote = UInt8(ascii: "\"")
+        guard bytes.count >= 2, bytes.first == quote, bytes.last == quote else { return bytes }
+        return Array(bytes[1..<bytes.count - 1])
+    }
+
+    private func checkKey(_ exchange: HTTPExchange) throws(APIError) {
+        guard let key = key(of: exchange) else { return }
+        let isVisible = key.allSatisfy { (UInt8(ascii: "!")...UInt8(ascii: "~")).contains($0) }
+        guard isVisible, (1...EventIntake.idempotencyKeyBytesMax).contains(key.count) else {
+            throw APIError(
+                status: 400, code: "bad_header",
+                message:
+                    "Idempotency-Key has to be 1 to \(EventIntake.idempotencyKeyBytesMax) visible "
+                    + "characters, such as a UUID, another one for each body")
         }
     }
 

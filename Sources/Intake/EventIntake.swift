@@ -47,6 +47,9 @@ public final class EventIntake: Sendable {
         var defaultTenant: DefaultTenant?
     }
 
+    /// With its event's number it is still an id.
+    public static let idempotencyKeyBytesMax = 200
+
     private let state: Mutex<State>
     private let names: Names
     private let hash: SeededHash
@@ -88,13 +91,18 @@ public final class EventIntake: Sendable {
     ///
     /// `body` gets the JSON padding appended; its content is not needed afterwards.
     ///
-    /// - Parameter tenant: the only one whose events are taken; those without one become its.
+    /// - Parameters:
+    ///   - tenant: the only one whose events are taken; those without one become its.
+    ///   - key: names the body, so that it can be sent again: events without an id get one of it
+    ///     and their place in the body. At most `idempotencyKeyBytesMax` bytes.
     public func read(
         _ body: inout [UInt8], from source: SelfMetrics.Source, tenant: String? = nil,
+        key: [UInt8]? = nil,
         completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
     ) {
         _ = read(
-            &body, from: source, into: sink, isLines: false, tenant: tenant, completion: completion)
+            &body, from: source, into: sink, isLines: false, tenant: tenant, key: key,
+            completion: completion)
     }
 
     /// Reads whole lines of a file, one event each. The batches go to `sink`, which may not be the
@@ -108,7 +116,7 @@ public final class EventIntake: Sendable {
 
     private func read(
         _ body: inout [UInt8], from source: SelfMetrics.Source, into sink: any BatchSink,
-        isLines: Bool, tenant: String? = nil,
+        isLines: Bool, tenant: String? = nil, key: [UInt8]? = nil,
         completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
     ) -> IntakeReport {
         let length = body.count
@@ -116,6 +124,7 @@ public final class EventIntake: Sendable {
         let (receipt, reportBox) = receipt(from: source, completion)
         let reader = readers.withLock { $0.popLast() } ?? ReaderBox()
         var session = session(receipt, into: sink, isLines: isLines, tenant: tenant)
+        session.key = key
         reader.reader.read(body.span, length: length, into: &session)
         reportBox.report = session.report
         readers.withLock { $0.append(reader) }

@@ -24,6 +24,8 @@ struct ReadSession {
     let refusesUnpriced: Bool
     /// The only tenant whose events are taken; nil: any.
     let owner: [UInt8]?
+    /// What ids are made of for events without; nil: they have none.
+    var key: [UInt8]?
 
     private var batch: EventBatch
     /// The batch's rows, taken out while this session fills them: a field of a class would be
@@ -155,12 +157,13 @@ struct ReadSession {
     private func checkTokens(_ tokens: TokenCounts) throws(EventFault) {
         let cached = UInt64(tokens.cachedInput)
         if cached + UInt64(tokens.cacheWrite) > UInt64(tokens.input) {
-            let field: EventField =
-                cached > UInt64(tokens.input) ? .cachedInputTokens : .cacheWriteTokens
+            let isCached = cached > UInt64(tokens.input)
             throw .field(
-                field, .inconsistent,
-                "cached_input_tokens (\(cached)) and cache_write_tokens (\(tokens.cacheWrite)) are part "
-                    + "of input_tokens (\(tokens.input)); together they exceed it")
+                isCached ? .cachedInputTokens : .cacheWriteTokens, .inconsistent,
+                (isCached
+                    ? "(\(cached)) and cache_write_tokens (\(tokens.cacheWrite))"
+                    : "(\(tokens.cacheWrite)) and cached_input_tokens (\(cached))")
+                    + " are part of input_tokens (\(tokens.input)); together they exceed it")
         }
         if tokens.audioInput > tokens.input {
             throw .field(
@@ -168,13 +171,13 @@ struct ReadSession {
                 "(\(tokens.audioInput)) is part of input_tokens (\(tokens.input)) and exceeds it")
         }
         if UInt64(tokens.reasoning) + UInt64(tokens.audioOutput) > UInt64(tokens.output) {
-            let field: EventField =
-                tokens.reasoning > tokens.output ? .reasoningTokens : .audioOutputTokens
+            let isReasoning = tokens.reasoning > tokens.output
             throw .field(
-                field, .inconsistent,
-                "reasoning_tokens (\(tokens.reasoning)) and audio_output_tokens "
-                    + "(\(tokens.audioOutput)) are part of output_tokens (\(tokens.output)); "
-                    + "together they exceed it")
+                isReasoning ? .reasoningTokens : .audioOutputTokens, .inconsistent,
+                (isReasoning
+                    ? "(\(tokens.reasoning)) and audio_output_tokens (\(tokens.audioOutput))"
+                    : "(\(tokens.audioOutput)) and reasoning_tokens (\(tokens.reasoning))")
+                    + " are part of output_tokens (\(tokens.output)); together they exceed it")
         }
     }
 }
@@ -187,6 +190,7 @@ extension ReadSession {
         _ decoded: inout [DecodedEvent], _ document: borrowing Body, _ body: Span<UInt8>
     ) {
         guard !decoded.isEmpty else { return }
+        if let key { giveIDs(&decoded, key) }
         intern(&decoded, document)
         let start = rows.events.count
         for event in decoded { rows.events.append(event.event) }
@@ -198,6 +202,16 @@ extension ReadSession {
             submit()
             batch = sink.checkout()
             takeRows()
+        }
+    }
+
+    /// The same ones when the body is sent again.
+    private mutating func giveIDs(_ decoded: inout [DecodedEvent], _ key: [UInt8]) {
+        for index in decoded.indices where decoded[index].event.id.isEmpty {
+            var id = key
+            id.append(UInt8(ascii: "/"))
+            id.appendDecimal(Int64(decoded[index].index))
+            decoded[index].event.id = rows.append(id.span)
         }
     }
 

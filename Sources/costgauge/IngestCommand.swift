@@ -32,7 +32,9 @@ enum IngestCommand: Command {
         let isComplete: Bool
         if let url = arguments["url"] {
             isComplete = try RunningServer.with(url, arguments) { server in
-                try load(arguments.operands, into: ServerTarget(server: server), progress)
+                let key = String(UInt64.random(in: .min ... .max), radix: 36)
+                let target = ServerTarget(server: server, key: key) { progress.note($0) }
+                return try load(arguments.operands, into: target, progress)
             }
         } else {
             var configuration = try ConfigurationSource(arguments).read()
@@ -47,14 +49,25 @@ enum IngestCommand: Command {
         return isComplete ? 0 : 1
     }
 
-    /// False when some events were not taken.
+    /// False when some events were not taken. All files can be read before the first is loaded;
+    /// an error says where the load stands.
     private static func load(
         _ files: [String], into target: any IngestTarget, _ progress: IngestProgress
     ) throws -> Bool {
+        for file in files { try LineReader.check(file) }
         for file in files {
             var reader = try LineReader(file)
             while let (chunk, line) = try reader.next() {
-                let outcome = try target.take(chunk)
+                let outcome: IngestOutcome
+                do {
+                    outcome = try target.take(chunk)
+                } catch {
+                    progress.finish()
+                    throw IngestError(
+                        description:
+                            "\(error)\n\(file): the lines before line \(line) are loaded, of those that follow perhaps some"
+                    )
+                }
                 progress.add(bytes: chunk.count, outcome)
                 for rejection in outcome.rejections.prefix(progress.rejectionsLeft) {
                     progress.tell(
@@ -121,8 +134,12 @@ final class IngestProgress {
 
     func tell(_ text: String) {
         told += 1
-        printError((isTerminal ? "\r\u{1b}[K" : "") + text + "\n")
+        note(text)
         if told == Self.rejectionsMax { printError("further rejected lines are only counted\n") }
+    }
+
+    func note(_ text: String) {
+        printError((isTerminal ? "\r\u{1b}[K" : "") + text + "\n")
     }
 
     func finish() {

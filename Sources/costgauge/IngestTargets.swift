@@ -3,32 +3,111 @@ internal import JSON
 internal import Sidecar
 internal import Threading
 
-/// A running server: the chunk is posted, and again when the server asks for patience.
-struct ServerTarget: IngestTarget {
-    let server: RunningServer
+/// A running server: the chunk is posted, and again when the server asks for patience or its answer
+/// is lost. Each chunk has a key, so that events without ids count once however often it is sent.
+final class ServerTarget: IngestTarget {
     /// A server that is restarted or full is waited for this often, a second each.
     static let attemptsMax = 60
 
+    private let server: RunningServer
+    /// Of this load and no other.
+    private let key: String
+    private let tell: (String) -> Void
+    private var chunks = 0
+    /// It is told once.
+    private var hasWaited = false
+
+    init(server: RunningServer, key: String, tell: @escaping (String) -> Void) {
+        self.server = server
+        self.key = key
+        self.tell = tell
+    }
+
     func take(_ chunk: [UInt8]) throws -> IngestOutcome {
         let base = server.base
+        chunks += 1
+        let headers = [("Idempotency-Key", "\(key)-\(chunks)")]
         var last = ""
+        // By answers that said which part of the chunk was kept.
+        var acceptedBefore = 0
         for attempt in 0..<Self.attemptsMax {
+            if attempt == 1, !hasWaited {
+                hasWaited = true
+                tell("\(base): \(last); trying again for a minute")
+            }
             if attempt > 0 { WakeSignal().wait(nanos: 1_000_000_000) }
-            switch server.post("/v1/events", chunk, type: "application/x-ndjson") {
+            let answer = server.post(
+                "/v1/events", chunk, type: "application/x-ndjson", headers: headers)
+            switch answer {
             case .failure(.badURL):
                 throw IngestError(description: "--url: \"\(base)\" cannot be called")
             case .failure(let failure): last = failure.description
             case .success(let answer):
                 switch answer.status {
-                case 200, 422: return outcome(answer.body, of: chunk)
-                case 429, 503: last = "it answered \(answer.status)"
-                default:
-                    let text = String(decoding: answer.body.prefix(500), as: UTF8.self)
-                    throw IngestError(description: "\(base) answered \(answer.status): \(text)")
+                case 200, 422:
+                    var outcome = outcome(answer.body, of: chunk)
+                    let known = min(acceptedBefore, outcome.duplicates)
+                    outcome.accepted += known
+                    outcome.duplicates -= known
+                    return outcome
+                case 400:
+                    if let outcome = unreadable(answer.body, of: chunk) { return outcome }
+                case 413: return try takeHalves(chunk)
+                case 429, 503:
+                    last = "it answered \(answer.status)"
+                    acceptedBefore +=
+                        (try? JSONValue.read(answer.body))?["error"]?["accepted"]?.integer ?? 0
+                    continue
+                default: break
                 }
+                let text = String(decoding: answer.body.prefix(500), as: UTF8.self)
+                throw IngestError(description: "\(base) answered \(answer.status): \(text)")
             }
         }
         throw IngestError(description: "\(base): \(last); gave up after \(Self.attemptsMax) tries")
+    }
+
+    /// The server takes smaller bodies only.
+    private func takeHalves(_ chunk: [UInt8]) throws -> IngestOutcome {
+        let newline = UInt8(ascii: "\n")
+        let half = chunk.count / 2
+        let middle =
+            chunk[half..<(chunk.count - 1)].firstIndex(of: newline)
+            ?? chunk[..<half].lastIndex(of: newline)
+        guard let middle else {
+            var outcome = IngestOutcome()
+            outcome.rejected = 1
+            outcome.rejections = [
+                (1, "the line is longer than the server takes (web.body_bytes_max.events)")
+            ]
+            return outcome
+        }
+        var outcome = try take(Array(chunk[...middle]))
+        let lines = chunk[...middle].count { $0 == newline }
+        let second = try take(Array(chunk[(middle + 1)...]))
+        outcome.accepted += second.accepted
+        outcome.duplicates += second.duplicates
+        outcome.rejected += second.rejected
+        outcome.rejections += second.rejections.map { ($0.line + lines, $0.message) }
+        return outcome
+    }
+
+    /// The answer to a chunk in which no line is an event; nil when it was refused for something
+    /// else.
+    private func unreadable(_ body: [UInt8], of chunk: [UInt8]) -> IngestOutcome? {
+        guard let error = (try? JSONValue.read(body))?["error"],
+            error["code"]?.string == "malformed_json"
+        else { return nil }
+        var outcome = IngestOutcome()
+        outcome.rejected = chunk.split(separator: UInt8(ascii: "\n")).count { line in
+            line.contains { $0 > UInt8(ascii: " ") }
+        }
+        if outcome.rejected > 0 {
+            outcome.rejections = [
+                (error["line"]?.integer ?? 1, "no line from here on is an event in JSON")
+            ]
+        }
+        return outcome
     }
 
     private func outcome(_ body: [UInt8], of chunk: [UInt8]) -> IngestOutcome {

@@ -20,10 +20,17 @@ struct LineReader: ~Copyable {
             return
         }
         file = unsafe open(name, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else {
-            throw IngestError(
-                description: "\(name): cannot read it: \(unsafe String(cString: strerror(errno)))")
-        }
+        guard file >= 0 else { throw Self.unreadable(name) }
+    }
+
+    /// Without opening it: a pipe has one reader.
+    static func check(_ name: String) throws(IngestError) {
+        if name != "-", unsafe access(name, R_OK) != 0 { throw unreadable(name) }
+    }
+
+    private static func unreadable(_ name: String) -> IngestError {
+        IngestError(
+            description: "\(name): cannot read it: \(unsafe String(cString: strerror(errno)))")
     }
 
     deinit { if file != STDIN_FILENO { close(file) } }
@@ -81,10 +88,13 @@ struct LineReader: ~Copyable {
             unsafe read(file, bytes.baseAddress.map { unsafe $0 + start }, 1 << 20)
         }
         buffer.removeLast((1 << 20) - max(count, 0))
-        if count < 0, errno != EINTR {
-            throw IngestError(
-                description: "\(name): cannot read it: \(unsafe String(cString: strerror(errno)))")
-        }
+        if count < 0, errno != EINTR { throw Self.unreadable(name) }
         if count == 0 { hasEnded = true }
+        if line == 1, buffer.starts(with: [0x1f, 0x8b]) {
+            throw IngestError(
+                description:
+                    "\(name): is compressed with gzip; load what zcat makes of it, with - as the file"
+            )
+        }
     }
 }

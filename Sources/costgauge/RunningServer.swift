@@ -33,12 +33,13 @@ struct RunningServer {
     }
 
     func post(
-        _ path: String, _ body: [UInt8], type: String, totalMillis: Int = 60_000
+        _ path: String, _ body: [UInt8], type: String,
+        headers: [(name: String, value: String)] = [], totalMillis: Int = 60_000
     ) -> HTTPClientOutcome {
         answer(
             HTTPClientRequest(
-                url: base + path, headers: [("Content-Type", type)] + headers, body: body,
-                totalMillis: totalMillis))
+                url: base + path, headers: [("Content-Type", type)] + headers + self.headers,
+                body: body, totalMillis: totalMillis))
     }
 
     private func answer(_ request: HTTPClientRequest) -> HTTPClientOutcome {
