@@ -202,6 +202,9 @@ let package = Package(
         test("Aggregation", ["Usage"]),
         test("TimeZones"),
         test("Intake", ["SelfMetrics", "Usage", "Wire"]),
+        test(
+            "Tail",
+            ["Intake", "Ledger", "Logging", "SQLite", "SelfMetrics", "Store", "Usage", "Wire"]),
         test("Protobuf"),
         test(
             "OTLPPush",

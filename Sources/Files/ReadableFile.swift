@@ -70,12 +70,20 @@ public struct ReadableFile: ~Copyable {
         }
         return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
+
+    /// When the content of the file at a path was last written, in Unix nanoseconds; nil when there
+    /// is none.
+    public static func modifiedNanos(of path: String) -> Int64? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    }
 }
 
 /// Names in a directory.
 public enum Directory {
-    /// Those that match a shell pattern (`*`, `?`, `[..]`), in order; at most `countMax`.
-    public static func names(in path: String, matching pattern: String, countMax: Int) -> [String] {
+    /// Those that match a shell pattern (`*`, `?`, `[..]`), in order.
+    public static func names(in path: String, matching pattern: String) -> [String] {
         guard let directory = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(directory) }
         var names: [String] = []
@@ -87,6 +95,6 @@ public enum Directory {
             }
             if unsafe fnmatch(pattern, name, FNM_PERIOD) == 0 { names.append(name) }
         }
-        return Array(names.sorted().prefix(countMax))
+        return names.sorted()
     }
 }

@@ -57,16 +57,6 @@ public struct TailServices: Sendable {
 /// (truncation, copytruncate, a reused inode) shows by a size below the position or by other first
 /// bytes; it is read from its start as the next generation.
 public final class FileTail: Sendable {
-    /// Files of one source.
-    static let filesMax = 1000
-    /// A rotated file that stays quiet for so long is done with.
-    static let goneNanos: UInt64 = 5_000_000_000
-    /// Without news from inotify (network file systems, directories that do not exist yet) the
-    /// files are looked at so often.
-    private static let lookMillis = 2000
-    private static let refusedMillis = 500
-    static let compressedSuffixes = [".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"]
-
     private let sources: [TailSource]
     private let services: TailServices
     private let positions: TailPositions
@@ -106,144 +96,24 @@ public final class FileTail: Sendable {
     public var unreadBytes: [(path: String, bytes: Int64)] { unread.withLock { $0 } }
 
     private func run() {
-        var files: [TailedFile] = []
-        var rejected = RejectedLines(directory: directory)
+        let files = TailedFiles(
+            sources: sources, positions: positions, directory: directory, services: services)
         for source in sources where !watch.add(source.directory) {
             services.log.warn(
                 "cannot watch a directory; its files are looked at from time to time",
                 ("path", source.directory))
         }
-        resumeRotated(&files)
+        files.resumeRotated()
         while !isStopped.load(ordering: .relaxed) {
-            find(&files)
-            var wait = Self.lookMillis
-            for file in files {
-                switch read(file, &rejected) {
-                case .progressed: wait = 0
-                case .refused: wait = max(wait == 0 ? 0 : Self.refusedMillis, wait)
-                case .stopped: wait = wait == 0 ? 0 : Self.lookMillis
-                case .atEnd: break
-                }
-            }
-            publish(files)
-            for file in files where isDone(file) { positions.leave(file.position) }
-            files.removeAll { isDone($0) }
+            // Again: a directory may have come into being since.
+            for source in sources where source.isPattern { _ = watch.add(source.directory) }
+            let wait = files.pass { isStopped.load(ordering: .relaxed) }
+            unread.withLock { $0 = files.unreadBytes }
             if wait > 0 {
                 isCaughtUp.store(true, ordering: .relaxed)
-                watch.wait(milliseconds: files.contains(where: \.isGone) ? 500 : wait)
+                watch.wait(milliseconds: wait)
             }
         }
-        for file in files { _ = file.settle() }
-    }
-
-    /// Some pieces, so that one long file does not keep the others waiting.
-    private func read(_ file: TailedFile, _ rejected: inout RejectedLines) -> TailedFile.Step {
-        guard services.queue.hasRoom else { return .refused }
-        var step = TailedFile.Step.atEnd
-        for _ in 0..<16 {
-            step = file.step(isLast: file.isGone && isQuiet(file), &rejected)
-            guard step == .progressed, !isStopped.load(ordering: .relaxed) else { break }
-        }
-        return step
-    }
-
-    private func isDone(_ file: TailedFile) -> Bool {
-        file.isGone && file.isIdle && isQuiet(file)
-    }
-
-    private func isQuiet(_ file: TailedFile) -> Bool {
-        services.time.monotonicNanos - file.quietSince >= Self.goneNanos
-    }
-
-    private func publish(_ files: [TailedFile]) {
-        let sizes = files.map { (path: $0.path, bytes: $0.unreadBytes) }
-        unread.withLock { $0 = sizes }
-    }
-}
-
-// Which files there are.
-extension FileTail {
-    private func find(_ files: inout [TailedFile]) {
-        var present: Set<ReadableFile.Identity> = []
-        for source in sources {
-            let paths = paths(of: source)
-            for path in paths {
-                guard let identity = ReadableFile.identity(of: path) else { continue }
-                guard present.insert(identity).inserted else { continue }
-                if let known = files.first(where: { $0.file.identity == identity }) {
-                    known.path = path
-                    known.isGone = false
-                } else if let file = open(path) {
-                    files.append(file)
-                }
-            }
-        }
-        for file in files where !present.contains(file.file.identity) { file.isGone = true }
-    }
-
-    private func paths(of source: TailSource) -> [String] {
-        guard source.isPattern else { return [source.path] }
-        // Again: the directory may have come into being since.
-        _ = watch.add(source.directory)
-        return Directory.names(
-            in: source.directory, matching: source.name, countMax: Self.filesMax
-        ).filter { name in !Self.compressedSuffixes.contains { name.hasSuffix($0) } }
-            .map { source.directory + "/" + $0 }
-    }
-
-    private func open(_ path: String) -> TailedFile? {
-        guard let file = ReadableFile(path), !TailedFile.isCompressed(file) else { return nil }
-        let position = position(of: file, path)
-        services.log.info(
-            "tailing a file", ("path", path), ("offset", "\(position.offset)"),
-            ("generation", "\(position.generation)"))
-        return TailedFile(file, position: position, services: services)
-    }
-
-    /// Where to go on: behind what is committed, or at the start of what is new.
-    private func position(of file: borrowing ReadableFile, _ path: String) -> SourcePosition {
-        var position = SourcePosition(
-            path: path, device: file.identity.device, inode: file.identity.inode, generation: 0,
-            headHash: TailedFile.hash([]), headBytes: 0, offset: 0)
-        let identity = file.identity
-        guard let stored = positions.find(device: identity.device, inode: identity.inode) else {
-            return position
-        }
-        let isSame =
-            file.size >= stored.offset
-            && TailedFile.head(of: file, bytesMax: stored.headBytes).hash == stored.headHash
-        guard isSame else {
-            position.generation = stored.generation + 1
-            return position
-        }
-        position = stored
-        position.path = path
-        return position
-    }
-
-    /// Files that were renamed away while nobody looked: their rest is read first.
-    private func resumeRotated(_ files: inout [TailedFile]) {
-        for source in sources {
-            let stored = positions.known.filter { position in
-                TailSource(path: position.path).directory == source.directory
-            }
-            guard !stored.isEmpty else { continue }
-            let current = Set(paths(of: source).compactMap { ReadableFile.identity(of: $0) })
-            let names = Directory.names(
-                in: source.directory, matching: "*", countMax: Self.filesMax)
-            for name in names where !Self.compressedSuffixes.contains(where: name.hasSuffix) {
-                let path = source.directory + "/" + name
-                guard let identity = ReadableFile.identity(of: path), !current.contains(identity),
-                    !files.contains(where: { $0.file.identity == identity }),
-                    let known = stored.first(where: {
-                        $0.device == identity.device && $0.inode == identity.inode
-                    }),
-                    let file = open(path), file.position.generation == known.generation,
-                    file.unreadBytes > 0
-                else { continue }
-                file.isGone = true
-                files.append(file)
-            }
-        }
+        files.settle()
     }
 }

@@ -26,6 +26,10 @@ final class TailedFile {
     private(set) var position: SourcePosition
     /// Renamed or deleted: nobody is expected to write to it for much longer.
     var isGone = false
+    /// More files match than are followed, and others were written to later.
+    var isLeftOut = false
+    /// Everything up to the last newline has been read and is committed.
+    var isAtEnd = false
     /// No growth since then, on the monotonic clock.
     var quietSince: UInt64 = 0
     private var readOffset: Int64
