@@ -14,6 +14,16 @@ public struct ReadableFile: ~Copyable {
         }
     }
 
+    /// What changes while a file is open.
+    public struct Status: Equatable, Sendable {
+        /// Bytes; 0 when the disk refuses to tell.
+        public var size: Int64 = 0
+        /// The last change of its content, name, owner or mode, in Unix nanoseconds. The kernel's
+        /// clock for it stands still for some milliseconds, that of some file systems for two
+        /// seconds.
+        public var changedNanos: Int64 = 0
+    }
+
     private let descriptor: Int32
     public let identity: Identity
 
@@ -33,9 +43,15 @@ public struct ReadableFile: ~Copyable {
 
     deinit { close(descriptor) }
 
-    public var size: Int64 {
+    public var size: Int64 { status.size }
+
+    public var status: Status {
         var status = stat()
-        return unsafe fstat(descriptor, &status) == 0 ? Int64(status.st_size) : 0
+        guard unsafe fstat(descriptor, &status) == 0 else { return Status() }
+        let changed = status.st_ctim
+        return Status(
+            size: Int64(status.st_size),
+            changedNanos: Int64(changed.tv_sec) * 1_000_000_000 + Int64(changed.tv_nsec))
     }
 
     /// Appends up to `count` bytes from `offset` on; fewer at the end of the file. False when the

@@ -34,6 +34,8 @@ final class TailedFile {
     var quietSince: UInt64 = 0
     private var readOffset: Int64
     private var sizeSeen: Int64 = -1
+    /// The first bytes were the same ones after this change of the file.
+    private var changeSeen: Int64 = .min
     private var pending: Piece?
     /// In the middle of a line that is too long to take.
     private var isSkipping = false
@@ -94,8 +96,9 @@ final class TailedFile {
     ///
     /// - Parameter isLast: what stands behind the last newline is a line too.
     func step(isLast: Bool, _ rejected: inout RejectedLines) -> Step {
-        let size = file.size
-        if size < readOffset || !headIsSame(size: size) {
+        let status = file.status
+        let size = status.size
+        if size < readOffset || !headIsSame(status) {
             if let outcome = settle(), outcome != .progressed { return outcome }
             restart(size: size)
         }
@@ -144,6 +147,7 @@ final class TailedFile {
         position.headHash = Self.hash([])
         readOffset = 0
         rejectedUpTo = 0
+        sizeSeen = -1
         isSkipping = false
     }
 }
@@ -273,9 +277,18 @@ extension TailedFile {
 
 // The first bytes of a file tell whether it is still the one that was read.
 extension TailedFile {
-    private func headIsSame(size: Int64) -> Bool {
-        guard position.headBytes > 0, size > readOffset else { return true }
-        return head(size: Int64(position.headBytes)).hash == position.headHash
+    /// A change that is younger may be followed by another one with the same time.
+    private static let changeNanos: Int64 = 2_000_000_000
+
+    /// A file that grew is always looked at; one of the same size when something changed it.
+    private func headIsSame(_ status: ReadableFile.Status) -> Bool {
+        let isChanged = status.size > readOffset || status.changedNanos != changeSeen
+        guard position.headBytes > 0, isChanged else { return true }
+        guard head(size: Int64(position.headBytes)).hash == position.headHash else { return false }
+        // A piece under way has more first bytes to compare once it is committed.
+        let isOver = status.changedNanos + Self.changeNanos < services.time.unixNanos
+        if isOver, pending == nil { changeSeen = status.changedNanos }
+        return true
     }
 
     private func head(size: Int64) -> (hash: UInt64, bytes: Int) {
