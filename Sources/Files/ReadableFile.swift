@@ -22,6 +22,8 @@ public struct ReadableFile: ~Copyable {
         /// clock for it stands still for some milliseconds, that of some file systems for two
         /// seconds.
         public var changedNanos: Int64 = 0
+        /// No directory has it any more.
+        public var isDeleted = false
     }
 
     private let descriptor: Int32
@@ -51,7 +53,8 @@ public struct ReadableFile: ~Copyable {
         let changed = status.st_ctim
         return Status(
             size: Int64(status.st_size),
-            changedNanos: Int64(changed.tv_sec) * 1_000_000_000 + Int64(changed.tv_nsec))
+            changedNanos: Int64(changed.tv_sec) * 1_000_000_000 + Int64(changed.tv_nsec),
+            isDeleted: status.st_nlink == 0)
     }
 
     /// Appends up to `count` bytes from `offset` on; fewer at the end of the file. False when the

@@ -25,13 +25,16 @@ final class TailedFile {
     let file: ReadableFile
     private(set) var position: SourcePosition
     /// Renamed or deleted: nobody is expected to write to it for much longer.
-    var isGone = false
+    var isGone = false {
+        // It may have been quiet for hours, but who renames it then writes to it.
+        didSet { if isGone, !oldValue { quietSince = services.time.monotonicNanos } }
+    }
     /// More files match than are followed, and others were written to later.
     var isLeftOut = false
     /// Everything up to the last newline has been read and is committed.
     var isAtEnd = false
     /// No growth since then, on the monotonic clock.
-    var quietSince: UInt64 = 0
+    private(set) var quietSince: UInt64
     private var readOffset: Int64
     private var sizeSeen: Int64 = -1
     /// The first bytes were the same ones after this change of the file.
@@ -70,6 +73,7 @@ final class TailedFile {
         self.services = services
         readOffset = position.offset
         rejectedUpTo = position.offset
+        quietSince = services.time.monotonicNanos
     }
 
     var path: String {

@@ -5,8 +5,14 @@ internal import Usage
 
 /// The files of all sources that are being read. One thread owns it.
 final class TailedFiles {
-    /// A rotated file that stays quiet for so long is done with.
-    static let goneNanos: UInt64 = 5_000_000_000
+    /// A renamed file that stays quiet for so long is done with: its writer may keep it open until
+    /// it has something to write. Its last line counts then also without a newline.
+    static let goneNanos: UInt64 = 300_000_000_000
+    /// Renamed files that are waited for so long; of more, those that were quiet the longest are
+    /// done with like deleted ones.
+    static let goneMax = 100
+    /// The same for a deleted file, and one that others take the place of.
+    static let leftNanos: UInt64 = 5_000_000_000
     /// Without news from inotify (network file systems, directories that do not exist yet) the
     /// files are looked at so often.
     static let lookMillis = 2000
@@ -33,16 +39,18 @@ final class TailedFiles {
     ///   to read.
     func pass(isStopped: () -> Bool = { false }) -> Int {
         find()
+        let oldest = oldestRenamed()
         var wait = Self.lookMillis
         for file in files {
-            switch read(file, isStopped) {
+            let isOver = isOver(file, oldest)
+            switch read(file, isLast: file.isGone && isOver, isStopped) {
             case .progressed: wait = 0
             case .refused: wait = wait == 0 ? 0 : min(Self.refusedMillis, wait)
             case .stopped, .atEnd: break
             }
         }
-        for file in files where isDone(file) { positions.leave(file.position) }
-        files.removeAll { isDone($0) }
+        for file in files where isDone(file, oldest) { positions.leave(file.position) }
+        files.removeAll { isDone($0, oldest) }
         return wait
     }
 
@@ -51,30 +59,47 @@ final class TailedFiles {
         for file in files { _ = file.settle() }
     }
 
+    /// One number a path, also when a renamed file and its successor had the same.
     var unreadBytes: [(path: String, bytes: Int64)] {
-        files.map { (path: $0.path, bytes: $0.unreadBytes) }
+        let sizes = files.map { ($0.path, $0.unreadBytes) }
+        return Dictionary(sizes, uniquingKeysWith: +).sorted { $0.key < $1.key }
+            .map { (path: $0.key, bytes: $0.value) }
     }
 
     /// Some pieces, so that one long file does not keep the others waiting.
-    private func read(_ file: TailedFile, _ isStopped: () -> Bool) -> TailedFile.Step {
+    private func read(
+        _ file: TailedFile, isLast: Bool, _ isStopped: () -> Bool
+    ) -> TailedFile.Step {
         file.isAtEnd = false
         guard services.queue.hasRoom else { return .refused }
         var step = TailedFile.Step.atEnd
         for _ in 0..<16 {
-            step = file.step(isLast: file.isGone && isQuiet(file), &rejected)
+            step = file.step(isLast: isLast, &rejected)
             guard step == .progressed, !isStopped() else { break }
         }
         file.isAtEnd = step == .atEnd
         return step
     }
 
-    private func isDone(_ file: TailedFile) -> Bool {
-        guard file.isAtEnd, file.isIdle else { return false }
-        return (file.isGone || file.isLeftOut) && isQuiet(file)
+    /// Renamed files beyond those that may be waited for.
+    private func oldestRenamed() -> Set<ReadableFile.Identity> {
+        let renamed = files.filter { $0.isGone && !$0.file.status.isDeleted }
+        guard renamed.count > Self.goneMax else { return [] }
+        let byAge = renamed.sorted { $0.quietSince > $1.quietSince }
+        return Set(byAge.dropFirst(Self.goneMax).map { $0.file.identity })
     }
 
-    private func isQuiet(_ file: TailedFile) -> Bool {
-        services.time.monotonicNanos - file.quietSince >= Self.goneNanos
+    /// Nothing more is expected of a file.
+    private func isOver(_ file: TailedFile, _ oldest: Set<ReadableFile.Identity>) -> Bool {
+        guard file.isGone || file.isLeftOut else { return false }
+        let isWaitedFor =
+            file.isGone && !oldest.contains(file.file.identity) && !file.file.status.isDeleted
+        let quiet = services.time.monotonicNanos - file.quietSince
+        return quiet >= (isWaitedFor ? Self.goneNanos : Self.leftNanos)
+    }
+
+    private func isDone(_ file: TailedFile, _ oldest: Set<ReadableFile.Identity>) -> Bool {
+        file.isAtEnd && file.isIdle && isOver(file, oldest)
     }
 }
 
@@ -151,11 +176,17 @@ extension TailedFiles {
                         $0.device == identity.device && $0.inode == identity.inode
                     }),
                     let file = open(path), file.position.generation == known.generation,
-                    file.unreadBytes > 0
+                    file.unreadBytes > 0 || isRecent(path)
                 else { continue }
                 file.isGone = true
                 files.append(file)
             }
         }
+    }
+
+    /// Its writer may still have it open.
+    private func isRecent(_ path: String) -> Bool {
+        guard let modified = ReadableFile.modifiedNanos(of: path) else { return false }
+        return services.time.unixNanos - modified < Int64(Self.goneNanos)
     }
 }

@@ -100,8 +100,7 @@ private final class Tailing {
         try tail.append("{\"cost_usd\":10}\n", to: "app.jsonl.1")
         try tail.append("{\"cost_usd\":100}\n")
         #expect(try tail.reaches(111))
-        // What has no newline when nobody writes any more is a line too.
-        try tail.append("{\"cost_usd\":1000}", to: "app.jsonl.1")
+        try tail.append("{\"cost_usd\":1000}\n", to: "app.jsonl.1")
         #expect(try tail.reaches(1111))
         try tail.restart(killing: true)
         try tail.append("{\"cost_usd\":10000}\n")
