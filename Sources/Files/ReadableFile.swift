@@ -31,13 +31,21 @@ public struct ReadableFile: ~Copyable {
 
     /// Nil when there is no such file, it is no regular file, or it may not be read.
     public init?(_ path: String) {
+        do throws(FileFault) {
+            try self.init(opening: path)
+        } catch {
+            return nil
+        }
+    }
+
+    public init(opening path: String) throws(FileFault) {
         // Without O_NONBLOCK the open of a pipe would wait for its writer.
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { return nil }
+        guard file >= 0 else { throw FileFault.last }
         var status = stat()
         guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(file)
-            return nil
+            throw FileFault.irregular
         }
         descriptor = file
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
@@ -82,13 +90,15 @@ public struct ReadableFile: ~Copyable {
     }
 
     /// What the file at a path is now, without opening it.
-    public static func identity(of path: String) -> Identity? {
+    public static func identify(_ path: String) throws(FileFault) -> Identity {
         var status = stat()
-        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return nil
-        }
+        guard unsafe stat(path, &status) == 0 else { throw FileFault.last }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw FileFault.irregular }
         return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
+
+    /// The same; nil when there is no regular file.
+    public static func identity(of path: String) -> Identity? { try? identify(path) }
 
     /// When the content of the file at a path was last written, in Unix nanoseconds; nil when there
     /// is none.
@@ -99,11 +109,32 @@ public struct ReadableFile: ~Copyable {
     }
 }
 
+/// Why something cannot be opened.
+@safe
+public struct FileFault: Error, Equatable, Sendable {
+    /// It is a directory, a pipe or a device.
+    static let irregular = FileFault(code: 0)
+
+    /// What the system call left in `errno`.
+    static var last: FileFault { FileFault(code: errno) }
+
+    let code: Int32
+
+    public var isAbsent: Bool { code == ENOENT }
+    public var isIrregular: Bool { self == .irregular }
+
+    public var text: String {
+        isIrregular ? "not a regular file" : unsafe String(cString: strerror(code))
+    }
+}
+
 /// Names in a directory.
 public enum Directory {
     /// Those that match a shell pattern (`*`, `?`, `[..]`), in order.
-    public static func names(in path: String, matching pattern: String) -> [String] {
-        guard let directory = unsafe opendir(path) else { return [] }
+    public static func names(
+        in path: String, matching pattern: String
+    ) throws(FileFault) -> [String] {
+        guard let directory = unsafe opendir(path) else { throw FileFault.last }
         defer { unsafe closedir(directory) }
         var names: [String] = []
         while let entry = unsafe readdir(directory) {

@@ -13,6 +13,8 @@ struct SourceFiles {
     /// Too many match: which of them are followed, and when that was looked at.
     private var newest: (at: UInt64, paths: [String])?
     private var isWarned = false
+    /// Why the directory of a pattern could not be listed, when it could not.
+    private(set) var fault: FileFault?
 
     init(_ source: TailSource, services: TailServices) {
         self.source = source
@@ -30,8 +32,7 @@ struct SourceFiles {
         let now = services.time.monotonicNanos
         let lookNanos = UInt64(TailedFiles.lookMillis) * 1_000_000
         if let newest, now - newest.at < lookNanos { return newest.paths }
-        let paths = Directory.names(in: source.directory, matching: source.name)
-            .filter { !Self.isCompressed($0) }.map { source.directory + "/" + $0 }
+        let paths = list().filter { !Self.isCompressed($0) }.map { source.directory + "/" + $0 }
         guard paths.count > Self.filesMax else {
             newest = nil
             return paths
@@ -49,5 +50,15 @@ struct SourceFiles {
         let chosen = dated.sorted { ($0.1, $0.0) > ($1.1, $1.0) }.prefix(Self.filesMax).map(\.0)
         newest = (now, chosen)
         return chosen
+    }
+
+    private mutating func list() -> [String] {
+        do throws(FileFault) {
+            fault = nil
+            return try Directory.names(in: source.directory, matching: source.name)
+        } catch {
+            fault = error
+            return []
+        }
     }
 }

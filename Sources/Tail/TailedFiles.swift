@@ -22,6 +22,7 @@ final class TailedFiles {
     private let positions: TailPositions
     private var sources: [SourceFiles]
     private var rejected: RejectedLines
+    private var faults: PathFaults
     private(set) var files: [TailedFile] = []
 
     init(
@@ -31,6 +32,7 @@ final class TailedFiles {
         self.positions = positions
         self.sources = sources.map { SourceFiles($0, services: services) }
         rejected = RejectedLines(directory: directory)
+        faults = PathFaults(log: services.log)
     }
 
     /// Looks at every file once and reads some of what is new.
@@ -107,19 +109,29 @@ final class TailedFiles {
 extension TailedFiles {
     private func find() {
         var present: Set<ReadableFile.Identity> = []
+        faults.begin()
         for index in sources.indices {
+            let isPattern = sources[index].source.isPattern
             for path in sources[index].paths() {
-                guard let identity = ReadableFile.identity(of: path) else { continue }
-                guard present.insert(identity).inserted else { continue }
-                if let known = files.first(where: { $0.file.identity == identity }) {
-                    known.path = path
-                    known.isGone = false
-                    known.isLeftOut = false
-                } else if let file = open(path) {
-                    files.append(file)
+                do throws(FileFault) {
+                    let identity = try ReadableFile.identify(path)
+                    guard present.insert(identity).inserted else { continue }
+                    if let known = files.first(where: { $0.file.identity == identity }) {
+                        known.path = path
+                        known.isGone = false
+                        known.isLeftOut = false
+                    } else if let file = try open(path) {
+                        files.append(file)
+                    }
+                } catch {
+                    faults.add(error, path, isPattern: isPattern)
                 }
             }
+            if let fault = sources[index].fault {
+                faults.add(fault, sources[index].source.path, isPattern: false)
+            }
         }
+        faults.end()
         for file in files where !present.contains(file.file.identity) {
             // Still there, only not among those that are followed: it comes back when it grows.
             file.isLeftOut = ReadableFile.identity(of: file.path) == file.file.identity
@@ -127,8 +139,10 @@ extension TailedFiles {
         }
     }
 
-    private func open(_ path: String) -> TailedFile? {
-        guard let file = ReadableFile(path), !TailedFile.isCompressed(file) else { return nil }
+    /// Nil for a compressed file.
+    private func open(_ path: String) throws(FileFault) -> TailedFile? {
+        let file = try ReadableFile(opening: path)
+        guard !TailedFile.isCompressed(file) else { return nil }
         let position = position(of: file, path)
         services.log.info(
             "tailing a file", ("path", path), ("offset", "\(position.offset)"),
@@ -167,7 +181,7 @@ extension TailedFiles {
             guard !stored.isEmpty else { continue }
             let current = Set(
                 sources[index].paths().compactMap { ReadableFile.identity(of: $0) })
-            for name in Directory.names(in: directory, matching: "*")
+            for name in (try? Directory.names(in: directory, matching: "*")) ?? []
             where !SourceFiles.isCompressed(name) {
                 let path = directory + "/" + name
                 guard let identity = ReadableFile.identity(of: path), !current.contains(identity),
@@ -175,7 +189,7 @@ extension TailedFiles {
                     let known = stored.first(where: {
                         $0.device == identity.device && $0.inode == identity.inode
                     }),
-                    let file = open(path), file.position.generation == known.generation,
+                    let file = try? open(path), file.position.generation == known.generation,
                     file.unreadBytes > 0 || isRecent(path)
                 else { continue }
                 file.isGone = true
