@@ -15,17 +15,22 @@ import Wire
 
 /// Tailed files on a real ledger, read when a test says so, with the test's own time.
 final class TailHarness {
-    let place = TemporaryDirectory()
-    let time = ManualTime()
+    let place: TemporaryDirectory
+    let time: ManualTime
     let metrics = SelfMetrics(rejectReasons: RejectReason.allCases.map(\.rawValue))
     let files: TailedFiles
     private let ledger: Ledger
-    private let directory: DataDirectory
+    /// Holds the lock until `stop`.
+    private var directory: DataDirectory?
 
-    init(_ name: String = "app.jsonl") throws {
+    /// - Parameter former: the one before a restart, which stops.
+    init(_ name: String = "app.jsonl", after former: TailHarness? = nil) throws {
+        former?.stop()
+        place = former?.place ?? TemporaryDirectory()
+        time = former?.time ?? ManualTime()
         try FileManager.default.createDirectory(
             atPath: place.path + "/logs", withIntermediateDirectories: true)
-        directory = try DataDirectory(path: place.path + "/data")
+        let directory = try DataDirectory(path: place.path + "/data")
         let hash = SeededHash(seed: 5)
         let names = Names(hash: hash)
         let positions = TailPositions()
@@ -48,9 +53,21 @@ final class TailHarness {
             services: TailServices(
                 intake: intake, queue: ledger.queue, metrics: metrics, time: time, log: log,
                 write: { job, completion in ledger.write(job, completion: completion) }))
+        self.directory = directory
+        files.resumeRotated()
     }
 
-    deinit { ledger.stop() }
+    deinit { stop() }
+
+    /// Nothing can be committed any more.
+    func endLedger() { ledger.stop() }
+
+    private func stop() {
+        guard directory != nil else { return }
+        files.settle()
+        ledger.stop()
+        directory = nil
+    }
 
     private let heard: Heard
 

@@ -112,4 +112,51 @@ import Testing
         #expect(unread.map(\.path) == [tail.path()])
         #expect(unread.map(\.bytes) == [10])
     }
+
+    @Test func `a half line of a renamed file is waited for after a restart, too`() throws {
+        let before = try TailHarness()
+        try before.append(Self.line + "{\"cost_usd\"")
+        before.read()
+        try before.move("app.jsonl", "app.jsonl.1")
+        let tail = try TailHarness(after: before)
+        tail.read()
+        #expect(tail.rejected == 0)
+        try tail.append(":1}\n", to: "app.jsonl.1")
+        tail.read()
+        #expect(tail.accepted == 1)
+        #expect(tail.rejected == 0)
+    }
+
+    @Test func `a file renamed just before a restart is followed after it, an old one not`() throws
+    {
+        let before = try TailHarness()
+        try before.append(Self.line)
+        before.read()
+        try before.move("app.jsonl", "app.jsonl.1")
+        let tail = try TailHarness(after: before)
+        tail.read()
+        try tail.append(Self.line, to: "app.jsonl.1")
+        tail.read()
+        #expect(tail.accepted == 1)
+
+        let written = Int64(Date().timeIntervalSince1970 * 1_000_000_000)
+        tail.time.advance(nanos: written - tail.time.unixNanos)
+        tail.time.advance(seconds: Self.seconds + 60)
+        let later = try TailHarness(after: tail)
+        #expect(later.files.files.isEmpty)
+    }
+
+    @Test func `a renamed file that could not be read to its end is not let go`() throws {
+        let tail = try TailHarness()
+        try tail.append(Self.line)
+        tail.read()
+        try tail.move("app.jsonl", "app.jsonl.1")
+        tail.read()
+        tail.endLedger()
+        try tail.append(Self.line, to: "app.jsonl.1")
+        tail.time.advance(seconds: 2 * Self.seconds)
+        #expect(tail.files.pass() > 0)
+        #expect(tail.files.files.count == 1)
+        #expect(tail.files.unreadBytes.map(\.bytes) == [Int64(Self.line.utf8.count)])
+    }
 }
