@@ -10,8 +10,8 @@ struct SourceFiles {
 
     let source: TailSource
     private let services: TailServices
-    /// Too many match: which of them are followed, and when that was looked at.
-    private var newest: (at: UInt64, paths: [String])?
+    /// Too many match: which of them are followed, which are not, and when that was looked at.
+    private var newest: (at: UInt64, paths: [String], leftOut: Set<String>)?
     private var isWarned = false
     /// Why the directory of a pattern could not be listed, when it could not.
     private(set) var fault: FileFault?
@@ -47,10 +47,14 @@ struct SourceFiles {
         }
         let dated = paths.map { ($0, ReadableFile.modifiedNanos(of: $0) ?? .min) }
         // Of the same age: the last by name, for names often have a date in them.
-        let chosen = dated.sorted { ($0.1, $0.0) > ($1.1, $1.0) }.prefix(Self.filesMax).map(\.0)
-        newest = (now, chosen)
+        let sorted = dated.sorted { ($0.1, $0.0) > ($1.1, $1.0) }.map(\.0)
+        let chosen = Array(sorted.prefix(Self.filesMax))
+        newest = (now, chosen, Set(sorted.dropFirst(Self.filesMax)))
         return chosen
     }
+
+    /// It matches, and others were written to later.
+    func leavesOut(_ path: String) -> Bool { newest?.leftOut.contains(path) ?? false }
 
     private mutating func list() -> [String] {
         do throws(FileFault) {

@@ -134,7 +134,9 @@ extension TailedFiles {
         faults.end()
         for file in files where !present.contains(file.file.identity) {
             // Still there, only not among those that are followed: it comes back when it grows.
-            file.isLeftOut = ReadableFile.identity(of: file.path) == file.file.identity
+            file.isLeftOut =
+                sources.contains { $0.leavesOut(file.path) }
+                && ReadableFile.identity(of: file.path) == file.file.identity
             file.isGone = !file.isLeftOut
         }
     }

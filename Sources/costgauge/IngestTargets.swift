@@ -16,6 +16,8 @@ final class ServerTarget: IngestTarget {
     private var chunks = 0
     /// It is told once.
     private var hasWaited = false
+    /// Bytes of the smallest body that was too large for the server.
+    private var refusedBytes = Int.max
 
     init(server: RunningServer, key: String, tell: @escaping (String) -> Void) {
         self.server = server
@@ -24,6 +26,7 @@ final class ServerTarget: IngestTarget {
     }
 
     func take(_ chunk: [UInt8]) throws -> IngestOutcome {
+        guard chunk.count < refusedBytes else { return try takeHalves(chunk) }
         let base = server.base
         chunks += 1
         let headers = [("Idempotency-Key", "\(key)-\(chunks)")]
@@ -52,7 +55,9 @@ final class ServerTarget: IngestTarget {
                     return outcome
                 case 400:
                     if let outcome = unreadable(answer.body, of: chunk) { return outcome }
-                case 413: return try takeHalves(chunk)
+                case 413:
+                    refusedBytes = chunk.count
+                    return try takeHalves(chunk)
                 case 429, 503:
                     last = "it answered \(answer.status)"
                     acceptedBefore +=

@@ -135,6 +135,8 @@ import Testing
         try before.move("app.jsonl", "app.jsonl.1")
         let tail = try TailHarness(after: before)
         tail.read()
+        tail.time.advance(seconds: 60)
+        tail.read()
         try tail.append(Self.line, to: "app.jsonl.1")
         tail.read()
         #expect(tail.accepted == 1)
