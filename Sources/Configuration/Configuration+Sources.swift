@@ -11,7 +11,7 @@ extension Configuration {
         var paths: Set<String> = []
         let listed = map.maps("sources", countMax: sourcesMax) { source -> TailSource? in
             _ = source.word("type", default: SourceKind.jsonl)
-            let path = source.string("path", default: "")
+            let path = source.path("path", default: "")
             guard !path.isEmpty else {
                 source.reader.fault(
                     source.mark, source.key("path"),

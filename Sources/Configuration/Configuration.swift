@@ -136,7 +136,7 @@ extension Configuration {
 
     private static func readStorage(_ map: inout ConfigurationMap, _ result: inout Configuration) {
         var storage = map.map("storage")
-        result.storage.path = storage.string("path", default: result.storage.path)
+        result.storage.path = storage.path("path", default: result.storage.path)
         if result.storage.path.isEmpty {
             storage.fault("path", "must not be empty; write a directory, such as ./costgauge-data")
         }

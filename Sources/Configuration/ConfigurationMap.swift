@@ -99,6 +99,18 @@ struct ConfigurationMap {
         }
     }
 
+    /// A file or directory that need not be there yet, so that a mistake in it would go unnoticed.
+    mutating func path(_ name: String, default fallback: String) -> String {
+        let path = string(name, default: fallback)
+        if path.hasPrefix("~") {
+            fault(
+                name,
+                "\"\(path)\" begins with ~, which only a shell replaces; write the whole path, "
+                    + "or ./\(path) for a file of that name")
+        }
+        return path
+    }
+
     mutating func boolean(_ name: String, default fallback: Bool) -> Bool {
         scalar(name, default: fallback, expected: "true or false", isText: false) {
             switch $0 {

@@ -132,7 +132,8 @@ extension EventDecoder {
         }
         throw wrongType(
             .timestamp, document, token,
-            "RFC 3339 with a zone, such as 2026-11-20T10:00:00Z, or Unix seconds, ms, us or ns")
+            "RFC 3339 with a zone, such as 2026-11-20T10:00:00Z, or Unix seconds, ms, us or ns, "
+                + "from 1970 on")
     }
 
     func word<Word: Vocabulary>(

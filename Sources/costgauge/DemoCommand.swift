@@ -34,7 +34,7 @@ enum DemoCommand: Command {
             }
             return UInt64(nanos)
         }
-        let signals = Signals()
+        let signals = Signals([SIGTERM, SIGINT, SIGHUP])
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
         let real = SystemTime()
@@ -65,7 +65,7 @@ enum DemoCommand: Command {
         let stop = StopRequest()
         // It waits for as long as the process lives: nobody joins it.
         _ = NamedThread("demo-signals") {
-            while signals.next() != .stop {}
+            while signals.next() == SIGHUP {}
             stop.request()
         }
         player.backfill(from: origin, to: liveFrom, until: stop)

@@ -23,10 +23,11 @@ enum IngestCommand: Command {
         ] + ConfigurationSource.flags.filter { $0.name != "web.listen-address" }
 
     static func run(_ arguments: Arguments) throws -> Int32 {
-        guard !arguments.operands.isEmpty else {
+        guard let first = arguments.operands.first else {
             throw UsageError(description: "name at least one file, or - for standard input")
         }
-        signal(SIGPIPE, SIG_IGN)
+        let place = IngestPlace(file: first)
+        place.tellWhenInterrupted()
         let progress = IngestProgress(
             bytesTotal: LineReader.size(of: arguments.operands), time: SystemTime())
         let isComplete: Bool
@@ -34,7 +35,7 @@ enum IngestCommand: Command {
             isComplete = try RunningServer.with(url, arguments) { server in
                 let key = String(UInt64.random(in: .min ... .max), radix: 36)
                 let target = ServerTarget(server: server, key: key) { progress.note($0) }
-                return try load(arguments.operands, into: target, progress)
+                return try load(arguments.operands, into: target, progress, place)
             }
         } else {
             var configuration = try ConfigurationSource(arguments).read()
@@ -43,7 +44,8 @@ enum IngestCommand: Command {
                 level: configuration.logLevel, format: configuration.logFormat, time: SystemTime())
             let loader = try Loader(configuration: configuration, log: log)
             defer { loader.stop() }
-            isComplete = try load(arguments.operands, into: DirectoryTarget(loader), progress)
+            isComplete = try load(
+                arguments.operands, into: DirectoryTarget(loader), progress, place)
         }
         progress.finish()
         return isComplete ? 0 : 1
@@ -52,21 +54,21 @@ enum IngestCommand: Command {
     /// False when some events were not taken. All files can be read before the first is loaded;
     /// an error says where the load stands.
     private static func load(
-        _ files: [String], into target: any IngestTarget, _ progress: IngestProgress
+        _ files: [String], into target: any IngestTarget, _ progress: IngestProgress,
+        _ place: IngestPlace
     ) throws -> Bool {
         for file in files { try LineReader.check(file) }
         for file in files {
             var reader = try LineReader(file)
+            place.set(file, 1)
             while let (chunk, line) = try reader.next() {
                 let outcome: IngestOutcome
+                place.set(file, line)
                 do {
                     outcome = try target.take(chunk)
                 } catch {
                     progress.finish()
-                    throw IngestError(
-                        description:
-                            "\(error)\n\(file): the lines before line \(line) are loaded, of those that follow perhaps some"
-                    )
+                    throw IngestError(description: "\(error)\n\(place.text)")
                 }
                 progress.add(bytes: chunk.count, outcome)
                 for rejection in outcome.rejections.prefix(progress.rejectionsLeft) {

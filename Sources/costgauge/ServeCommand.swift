@@ -16,7 +16,7 @@ enum ServeCommand: Command {
         let log = Logger(
             level: configuration.logLevel, format: configuration.logFormat, time: SystemTime())
         for warning in configuration.warnings { log.warn(warning) }
-        let signals = Signals()
+        let signals = Signals([SIGTERM, SIGINT, SIGHUP])
         raiseFileLimit()
         let sidecar = try Sidecar(
             configuration: configuration, time: SystemTime(),
@@ -28,9 +28,9 @@ enum ServeCommand: Command {
             ("otlp_address", sidecar.otlpAddress?.description ?? ""),
             ("version", Version.number))
         while true {
-            switch signals.next() {
-            case .reload: _ = sidecar.reload()
-            case .stop:
+            if signals.next() == SIGHUP {
+                _ = sidecar.reload()
+            } else {
                 log.info("stopping")
                 sidecar.stop()
                 return 0
@@ -41,14 +41,12 @@ enum ServeCommand: Command {
 
 /// Signals arrive one by one on the thread that asks; every other thread has them blocked.
 struct Signals {
-    enum Request { case stop, reload }
-
     private var set = sigset_t()
 
     /// Call before any thread is started: threads inherit the mask.
-    init() {
+    init(_ numbers: [Int32]) {
         unsafe sigemptyset(&set)
-        for signal in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&set, signal) }
+        for number in numbers { unsafe sigaddset(&set, number) }
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         // A peer that hangs up is an error of write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
@@ -56,13 +54,12 @@ struct Signals {
         signal(SIGXFSZ, SIG_IGN)
     }
 
-    func next() -> Request {
+    /// Waits for one of them.
+    func next() -> Int32 {
         var set = set
         var number: Int32 = 0
-        while true {
-            guard unsafe sigwait(&set, &number) == 0 else { continue }
-            return number == SIGHUP ? .reload : .stop
-        }
+        while unsafe sigwait(&set, &number) != 0 {}
+        return number
     }
 }
 

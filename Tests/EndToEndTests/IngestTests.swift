@@ -98,6 +98,25 @@ import Testing
             try server.metrics().family("costgauge_cost_usd_total").values.sorted() == ["12000"])
     }
 
+    @Test(arguments: [SIGINT, SIGTERM])
+    func `whoever interrupts a load is told where it stands`(number: Int32) throws {
+        let place = TemporaryDirectory()
+        let server = try Costgauge(storage: place.path + "/data")
+        let proxy = try lossy(server.port) { number, _ in number == 0 ? nil : .reset }
+        let file = try place.file("events.ndjson", lines.joined(separator: "\n") + "\n")
+        let load = try ChildProcess(
+            Costgauge.executable, ["ingest", "--url=http://127.0.0.1:\(proxy.port)", file])
+        #expect(eventually { load.standardError.contains("trying again") })
+        load.signal(number)
+        #expect(load.wait() == 128 + number)
+        #expect(
+            load.standardError.hasSuffix(
+                "costgauge ingest: interrupted\n\(file): the lines before line 5001 are loaded, "
+                    + "of those that follow perhaps some\n"), "\(load.standardError)")
+        #expect(
+            try server.metrics().family("costgauge_cost_usd_total").values.sorted() == ["10000"])
+    }
+
     @Test func `what a full store had taken of a chunk is no duplicate`() throws {
         let place = TemporaryDirectory()
         let server = try Costgauge(storage: place.path + "/data")
