@@ -76,7 +76,9 @@ final class Prices: Sendable {
             let (stored, unreadable) = try StoredPricesTable.read(from: database)
             for key in unreadable { log.warn("a stored price cannot be read", ("model", key)) }
             if !stored.prices.isEmpty { adopt(stored) }
-        } catch { throw SidecarError(description: "\(path): \(error.description)") }
+        } catch {
+            throw SidecarError(description: "\(path): \(error.description)", mayPass: true)
+        }
     }
 
     /// Takes other stored rows into force beside the files as they were last read.

@@ -56,7 +56,7 @@ extension Sidecar {
                 throw StoreError.sqlite(path: directory.databasePath, error)
             }
         } catch {
-            throw SidecarError(description: error.description)
+            throw SidecarError(description: error.description, mayPass: error.mayPass)
         }
     }
 
@@ -201,7 +201,8 @@ extension Sidecar {
             ledger.stop()
             client.stop()
             for queue in queues { queue.stop() }
-            throw SidecarError(description: advice(for: error, configuration))
+            throw SidecarError(
+                description: advice(for: error, configuration), mayPass: error.certificate == nil)
         }
     }
 

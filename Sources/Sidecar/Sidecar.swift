@@ -27,6 +27,14 @@ internal import Wire
 /// Why the sidecar did not start: one line that says what and what to do.
 public struct SidecarError: Error, CustomStringConvertible {
     public let description: String
+    /// Another attempt may succeed though nobody corrected anything: the disk was full, the port
+    /// or the directory still taken.
+    public let mayPass: Bool
+
+    init(description: String, mayPass: Bool = false) {
+        self.description = description
+        self.mayPass = mayPass
+    }
 }
 
 /// The whole process but its command line: opens the store, recovers, wires the rooms, listens.

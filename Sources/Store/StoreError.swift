@@ -13,6 +13,14 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case olderSchema(path: String, found: Int, known: Int)
     case sqlite(path: String, SQLiteError)
 
+    /// True for what lies with the machine; the others stay until somebody acts.
+    public var mayPass: Bool {
+        switch self {
+        case .inUse, .sqlite: true
+        case .directory, .missing, .notADatabase, .foreign, .newerSchema, .olderSchema: false
+        }
+    }
+
     public var description: String {
         switch self {
         case .directory(let path, let cause):

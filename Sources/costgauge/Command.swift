@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Sidecar
 
 /// A subcommand: its flags, its help, its work. `run` answers the exit code.
 protocol Command: Sendable {
@@ -41,7 +42,7 @@ struct Tool {
         exit(run(CommandLine.arguments.dropFirst()))
     }
 
-    /// 0 done, 1 failed while running, 2 a mistake of the operator.
+    /// 0 done; 1 failed, and may succeed when tried again; 2 a mistake of the operator.
     private static func run(_ arguments: ArraySlice<String>) -> Int32 {
         var arguments = arguments
         guard let name = arguments.popFirst() else {
@@ -71,7 +72,7 @@ struct Tool {
             return try command.run(parsed)
         } catch {
             printError("costgauge \(name): \(error)\n")
-            return 2
+            return (error as? SidecarError)?.mayPass == true ? 1 : 2
         }
     }
 
