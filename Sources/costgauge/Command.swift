@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Sidecar
 
 /// A subcommand: its flags, its help, its work. `run` answers the exit code.
 protocol Command: Sendable {
@@ -42,7 +41,7 @@ struct Tool {
         exit(run(CommandLine.arguments.dropFirst()))
     }
 
-    /// 0 done; 1 failed, and may succeed when tried again; 2 a mistake of the operator.
+    /// 0 done; 1 as each command says; 2 it could not be done.
     private static func run(_ arguments: ArraySlice<String>) -> Int32 {
         var arguments = arguments
         guard let name = arguments.popFirst() else {
@@ -72,7 +71,7 @@ struct Tool {
             return try command.run(parsed)
         } catch {
             printError("costgauge \(name): \(error)\n")
-            return (error as? SidecarError)?.mayPass == true ? 1 : 2
+            return 2
         }
     }
 

@@ -61,16 +61,9 @@ enum IngestCommand: Command {
         for file in files {
             var reader = try LineReader(file)
             place.set(file, 1)
-            while let (chunk, line) = try reader.next() {
-                let outcome: IngestOutcome
-                place.set(file, line)
-                do {
-                    outcome = try target.take(chunk)
-                } catch {
-                    progress.finish()
-                    throw IngestError(description: "\(error)\n\(place.text)")
-                }
-                progress.add(bytes: chunk.count, outcome)
+            while let piece = try reader.next() {
+                let (outcome, bytes, line) = try take(piece, file, into: target, progress, place)
+                progress.add(bytes: bytes, outcome)
                 for rejection in outcome.rejections.prefix(progress.rejectionsLeft) {
                     progress.tell(
                         "\(file):\(line + rejection.line - 1): \(rejection.message)")
@@ -78,6 +71,27 @@ enum IngestCommand: Command {
             }
         }
         return progress.rejected == 0
+    }
+
+    private static func take(
+        _ piece: LineReader.Piece, _ file: String, into target: any IngestTarget,
+        _ progress: IngestProgress, _ place: IngestPlace
+    ) throws -> (IngestOutcome, bytes: Int, line: Int) {
+        switch piece {
+        case .tooLong(let line):
+            var outcome = IngestOutcome()
+            outcome.rejected = 1
+            outcome.rejections = [(1, "the line has more than \(LineReader.lineBytesMax) bytes")]
+            return (outcome, LineReader.lineBytesMax, line)
+        case .lines(let chunk, let line):
+            place.set(file, line)
+            do {
+                return (try target.take(chunk), chunk.count, line)
+            } catch {
+                progress.finish()
+                throw IngestError(description: "\(error)\n\(place.text)")
+            }
+        }
     }
 }
 

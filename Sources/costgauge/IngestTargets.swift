@@ -48,7 +48,7 @@ final class ServerTarget: IngestTarget {
             case .success(let answer):
                 switch answer.status {
                 case 200, 422:
-                    var outcome = outcome(answer.body, of: chunk)
+                    guard var outcome = outcome(answer.body, of: chunk) else { break }
                     let known = min(acceptedBefore, outcome.duplicates)
                     outcome.accepted += known
                     outcome.duplicates -= known
@@ -66,7 +66,8 @@ final class ServerTarget: IngestTarget {
                 default: break
                 }
                 let text = String(decoding: answer.body.prefix(500), as: UTF8.self)
-                throw IngestError(description: "\(base) answered \(answer.status): \(text)")
+                let doubt = answer.status == 200 ? ", but not as costgauge does" : ""
+                throw IngestError(description: "\(base) answered \(answer.status)\(doubt): \(text)")
             }
         }
         throw IngestError(description: "\(base): \(last); gave up after \(Self.attemptsMax) tries")
@@ -115,8 +116,10 @@ final class ServerTarget: IngestTarget {
         return outcome
     }
 
-    private func outcome(_ body: [UInt8], of chunk: [UInt8]) -> IngestOutcome {
+    /// Nil: costgauge does not answer so.
+    private func outcome(_ body: [UInt8], of chunk: [UInt8]) -> IngestOutcome? {
         var outcome = IngestOutcome()
+        guard body.starts(with: "{\"accepted\":".utf8) else { return nil }
         guard let answer = try? JSONValue.read(body) else {
             // The client cuts an answer that names very many rejections; its numbers come first.
             let numbers = body.prefix(80).split { !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0) }

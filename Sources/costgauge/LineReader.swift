@@ -4,13 +4,14 @@ internal import Glibc
 struct LineReader: ~Copyable {
     static let chunkLines = 5000
     static let chunkBytes = 4 << 20
-    /// No event is longer.
+    /// Longer ones are skipped: no event fills them.
     static let lineBytesMax = 1 << 20
 
     private let file: Int32
     private let name: String
     private var buffer: [UInt8] = []
     private var hasEnded = false
+    private var isSkipping = false
     private var line = 1
 
     init(_ name: String) throws(IngestError) {
@@ -47,28 +48,44 @@ struct LineReader: ~Copyable {
         return total
     }
 
-    /// The next lines and the number of the first; nil at the end.
-    mutating func next() throws(IngestError) -> (chunk: [UInt8], line: Int)? {
+    enum Piece {
+        /// Whole lines and the number of the first.
+        case lines([UInt8], first: Int)
+        /// A line that no event can fill, skipped.
+        case tooLong(line: Int)
+    }
+
+    /// Nil at the end.
+    mutating func next() throws(IngestError) -> Piece? {
         while true {
+            if isSkipping { skip() }
             if let end = chunkEnd() {
                 let chunk = Array(buffer[..<end.offset])
                 buffer.removeFirst(end.offset)
                 let first = line
                 line += end.lines
-                return (chunk, first)
+                return .lines(chunk, first: first)
             }
             if hasEnded { return nil }
-            guard buffer.count <= Self.chunkBytes + Self.lineBytesMax else {
-                throw IngestError(
-                    description:
-                        "\(name):\(line): the line has more than \(Self.lineBytesMax) bytes")
+            if buffer.count > Self.lineBytesMax, !buffer.contains(UInt8(ascii: "\n")) {
+                isSkipping = true
+                line += 1
+                return .tooLong(line: line - 1)
             }
             try fill()
         }
     }
 
+    /// Drops what is there of a line that is too long.
+    private mutating func skip() {
+        guard let end = buffer.firstIndex(of: UInt8(ascii: "\n")) else { return buffer.removeAll() }
+        buffer.removeFirst(end + 1)
+        isSkipping = false
+    }
+
     /// Where the next chunk ends; nil while more must be read.
     private func chunkEnd() -> (offset: Int, lines: Int)? {
+        guard !isSkipping else { return nil }
         var lines = 0
         var end = 0
         for index in buffer.indices where buffer[index] == UInt8(ascii: "\n") {
@@ -77,6 +94,8 @@ struct LineReader: ~Copyable {
             end = index + 1
             if lines == Self.chunkLines { return (end, lines) }
         }
+        // What follows is perhaps too long for a line.
+        if lines > 0, buffer.count - end > Self.lineBytesMax { return (end, lines) }
         guard hasEnded, !buffer.isEmpty else { return nil }
         return (buffer.count, lines + (end < buffer.count ? 1 : 0))
     }

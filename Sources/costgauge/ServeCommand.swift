@@ -18,10 +18,17 @@ enum ServeCommand: Command {
         for warning in configuration.warnings { log.warn(warning) }
         let signals = Signals([SIGTERM, SIGINT, SIGHUP])
         raiseFileLimit()
-        let sidecar = try Sidecar(
-            configuration: configuration, time: SystemTime(),
-            random: { UInt64.random(in: .min ... .max) }, log: log
-        ) { () throws(ConfigurationFaults) in try source.read() }
+        let sidecar: Sidecar
+        do {
+            sidecar = try Sidecar(
+                configuration: configuration, time: SystemTime(),
+                random: { UInt64.random(in: .min ... .max) }, log: log
+            ) { () throws(ConfigurationFaults) in try source.read() }
+        } catch {
+            guard error.mayPass else { throw error }
+            printError("costgauge serve: \(error)\n")
+            return 1
+        }
         log.info(
             "listening", ("address", sidecar.address.description),
             ("metrics_address", sidecar.metricsAddress?.description ?? ""),

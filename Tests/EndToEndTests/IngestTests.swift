@@ -146,6 +146,38 @@ import Testing
         #expect(result.errors.contains("\(file):5001: no line from here on"))
     }
 
+    @Test(arguments: [1, 4 << 20])
+    func `a line that is too long is named, and those around it are loaded`(surplus: Int) throws {
+        let place = TemporaryDirectory()
+        let long = "{\"tenant\":\"" + String(repeating: "x", count: (1 << 20) + surplus) + "\"}"
+        let all = lines[0..<6000] + [long] + lines[6000..<7000] + [long]
+        let file = try place.file("events.ndjson", all.joined(separator: "\n"))
+        let result = try ingest(["--storage.path=\(place.path)/data", file])
+        #expect(result.status == 1)
+        #expect(
+            result.errors.contains("7000 events, 0 duplicates, 2 rejected, "), "\(result.errors)")
+        if surplus > 1 {
+            for line in [6001, 7002] {
+                #expect(
+                    result.errors.contains(
+                        "\(file):\(line): the line has more than 1048576 bytes\n"),
+                    "\(result.errors)")
+            }
+        }
+    }
+
+    @Test(arguments: ["{}", "<html>ok</html>", ""])
+    func `an answer of somebody else is no success`(body: String) throws {
+        let place = TemporaryDirectory()
+        let other = try RecordingReceiver { _, _ in .status(200, body: body) }
+        let file = try place.file("events.ndjson", lines[0] + "\n")
+        let result = try ingest(["--url=http://127.0.0.1:\(other.port)", file])
+        #expect(result.status == 2)
+        #expect(
+            result.errors.contains("answered 200, but not as costgauge does: \(body)"),
+            "\(result.errors)")
+    }
+
     @Test func `blank lines are nothing to tell about`() throws {
         let place = TemporaryDirectory()
         let server = try Costgauge(storage: place.path + "/data")
