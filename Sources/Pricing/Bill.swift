@@ -32,6 +32,8 @@ public struct Bill: Equatable, Sendable {
     public var completion = ExactUSD.zero
     public var tools = ExactUSD.zero
     public var flags: [String] = []
+    /// The flag of a bill that leaves web searches out.
+    public static let searchWithoutPrice = "web_search_without_price"
 
     public init() {}
 

@@ -44,6 +44,7 @@ public struct PriceBook: Sendable {
                 byModel[row.model.lowercased(), default: []].append(index)
             }
         }
+        Self.completeSearches(&rows, byModel)
         self.rows = rows
         self.origins = lists.map(\.origin)
         self.byKey = byKey
@@ -54,6 +55,21 @@ public struct PriceBook: Sendable {
         self.aliases = Dictionary(
             aliases.map { ($0.key.lowercased(), $0.value.lowercased()) },
             uniquingKeysWith: { $1 })
+    }
+
+    /// A row that prices the tokens of a model of an earlier list, and no web searches, leaves theirs
+    /// as they are: they are sold apart, and without a price for them nothing of a call that
+    /// searched could be booked.
+    private static func completeSearches(_ rows: inout [PriceRow], _ byModel: [String: [Int]]) {
+        for index in rows.indices where rows[index].searchPrice == nil && rows[index].pricesTokens {
+            let row = rows[index]
+            let source = byModel[row.model.lowercased()]?.last { other in
+                rows[other].origin < row.origin && rows[other].provider == row.provider
+                    && rows[other].searchPrice != nil && rows[other].validFrom < row.validTo
+                    && row.validFrom < rows[other].validTo
+            }
+            if let source { rows[index].takeSearches(of: rows[source]) }
+        }
     }
 
     /// The same lists with other rows stored through the API.

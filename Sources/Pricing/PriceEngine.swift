@@ -142,7 +142,7 @@ private struct Draft {
         let searches = usage.units.webSearches
         guard searches > 0 else { return }
         guard let price = row.searchPrice else {
-            bill.flags.append("web_search_without_price")
+            bill.flags.append(Bill.searchWithoutPrice)
             return
         }
         let rate = ResolvedRate(

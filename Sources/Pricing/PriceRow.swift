@@ -110,6 +110,13 @@ public struct PriceRow: Equatable, Sendable {
         return (usd, !isSearchPerQuery && isGoogle && key.contains("gemini"))
     }
 
+    mutating func takeSearches(of other: PriceRow) {
+        searchLow = other.searchLow
+        searchMedium = other.searchMedium
+        searchHigh = other.searchHigh
+        isSearchPerQuery = other.isSearchPerQuery
+    }
+
     /// Prices some token at all; such models are never billed by the running time of a request.
     var pricesTokens: Bool {
         !bands.isEmpty || (self[.input] ?? .zero) > .zero || (self[.output] ?? .zero) > .zero

@@ -81,8 +81,9 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
                 kind: .unpricedModel, severity: .warning,
                 title: "no price for \"\(name)\"\(of)",
                 summary:
-                    "its tokens are counted, its cost is not; add a row to a file of pricing.files, "
-                    + "then POST /v1/prices/reprice",
+                    "its tokens are counted, its cost is not; add a row, or the rate that its row lacks "
+                    + "(such as usd_per_web_search), to a file of pricing.files, then POST "
+                    + "/v1/prices/reprice",
                 startsAt: now,
                 details: [
                     Alert.Detail("provider", provider), Alert.Detail("model", name),

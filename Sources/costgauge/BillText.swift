@@ -17,7 +17,11 @@ enum BillText {
         }
         let total = bill.total ?? .zero
         text += "total $\(total.decimal)"
-        if let nanos = total.rounded { text += ", booked as $\(nanos.decimal)" }
+        if bill.flags.contains(Bill.searchWithoutPrice) {
+            text += " without its web searches, for which there is no price: a server books nothing"
+        } else if let nanos = total.rounded {
+            text += ", booked as $\(nanos.decimal)"
+        }
         text += "\n"
         if let row = answer.row {
             let origin =

@@ -17,6 +17,11 @@ import Wire
         return event
     }
 
+    private func usd(_ text: String) -> ExactUSD {
+        guard case .value(let usd) = ExactUSD.read(text) else { return .zero }
+        return usd
+    }
+
     private func price(_ events: [CostEvent], _ book: PriceBook = Vectors.builtIn) -> [CostEvent] {
         let pricer = Pricer(book: book, names: names)
         var rows = EventRows()
@@ -36,6 +41,37 @@ import Wire
     @Test func `P4 an unknown model stays unpriced`() {
         let priced = price([event("openai", "gpt-9", input: 5), event("openai", "gpt-9", input: 6)])
         #expect(priced.allSatisfy { $0.amount == nil && $0.costSource == .unpriced })
+    }
+
+    @Test func `P4 a price of one's own for tokens leaves that of web searches as it was`() {
+        let list = Vectors.builtIn
+        func own(search: ExactUSD?) -> PriceBook {
+            var row = PriceRow(provider: "openai", key: "openai/gpt-4o-mini")
+            row.set(RateKey(.input), ExactUSD(units: 0))
+            row.set(RateKey(.output), usd("0.0000005"))
+            row.searchMedium = search
+            row.isSearchPerQuery = search != nil
+            return list.replacing(stored: [row], timestamp: 0)
+        }
+        var call = event("openai", "gpt-4o-mini", input: 1000)
+        call.tokens.output = 1000
+        call.webSearches = 2
+        let searches = price([call], list)[0].amount?.nanos ?? 0
+        call.webSearches = 0
+        let tokens = price([call], list)[0].amount?.nanos ?? 0
+        call.webSearches = 2
+        #expect(searches - tokens == 50_000_000)
+        #expect(price([call], own(search: nil))[0].amount?.nanos == 50_500_000)
+        #expect(price([call], own(search: usd("0.001")))[0].amount?.nanos == 2_500_000)
+        // One that no list knows has no price for them at all.
+        var other = PriceRow(provider: "own", key: "own/model")
+        other.set(RateKey(.output), usd("0.0000005"))
+        var strange = event("own", "model")
+        strange.tokens.output = 1000
+        let book = list.replacing(stored: [other], timestamp: 0)
+        #expect(price([strange], book)[0].amount?.nanos == 500_000)
+        strange.webSearches = 1
+        #expect(price([strange], book)[0].amount == nil)
     }
 
     @Test func `a missing provider is filled in from the row`() {
