@@ -2,6 +2,7 @@ internal import Logging
 internal import SQLite
 internal import Synchronization
 internal import Usage
+internal import Wire
 
 // What happens between groups.
 extension LedgerWriter {
@@ -11,12 +12,29 @@ extension LedgerWriter {
         if rowsSinceCheckpoint >= Self.checkpointRows || isDue { checkpoint() }
         if !shared.isWritable.load(ordering: .relaxed) { probe() }
         let time = max(shared.time.unixNanos, lastReceived)
+        tellOfClock()
         rollUp()
         for participant in shared.participants where participant.isDue(now: time) {
             tick(participant, now: time)
         }
         retention.run(database.database, now: time, shared.log)
         compaction.run(database.database, now: time, shared.log)
+    }
+
+    /// A clock further behind the last commit is told of.
+    private static let clockNanosMax: Int64 = 60 * 1_000_000_000
+
+    private func tellOfClock() {
+        let behind = lastReceived - shared.time.unixNanos
+        if behind > Self.clockNanosMax {
+            guard clockFault.occurred("behind") else { return }
+            shared.log.warn(
+                "the clock was set back behind the last commit; time stands still until it has caught up",
+                ("seconds", "\(behind / 1_000_000_000)"),
+                ("until", RFC3339.text(unixNanos: lastReceived / 1_000_000_000 * 1_000_000_000)))
+        } else if clockFault.cleared() != nil {
+            shared.log.info("the clock has caught up with the last commit")
+        }
     }
 
     private func tick(_ participant: any CommitParticipant, now: Int64) {

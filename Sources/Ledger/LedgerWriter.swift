@@ -45,6 +45,7 @@ final class LedgerWriter: @unchecked Sendable {
     var checkpointedAt: UInt64
     var commitFault = RepeatedFault()
     var transactionFault = RepeatedFault()
+    var clockFault = RepeatedFault()
     var fullFault = RepeatedFault()
     var lastReceived: Int64
     var retention: Retention

@@ -25,7 +25,7 @@ final class LedgerHarness {
 
     init(
         path: String, settings: LedgerSettings = LedgerSettings(),
-        time: any TimeSource = ManualTime(), retentionNanos: Int64 = 0
+        time: any TimeSource = ManualTime(), retentionNanos: Int64 = 0, log: Logger? = nil
     ) throws {
         self.path = path
         let directory = try DataDirectory(path: path)
@@ -33,7 +33,7 @@ final class LedgerHarness {
         ledger = try Ledger(
             database: directory.openForWriting(schema: Self.schema), settings: settings,
             retentionNanos: retentionNanos, names: names, hash: hash, time: time, metrics: metrics,
-            log: Logger(level: .error, format: .logfmt, time: time))
+            log: log ?? Logger(level: .error, format: .logfmt, time: time))
         ledger.start()
         self.directory = directory
     }

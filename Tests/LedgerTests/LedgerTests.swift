@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import SQLite
 import Store
 import Synchronization
@@ -108,6 +109,32 @@ import Usage
         let again = try LedgerHarness(path: place.path, settings: settings, time: time)
         #expect(again.ledger.dedupCount == 0)
         again.stop()
+    }
+
+    @Test func `a clock that is set back behind the last commit is told of, once`() throws {
+        let place = TemporaryDirectory()
+        let time = ManualTime()
+        let lines = Mutex("")
+        let log = Logger(level: .info, format: .logfmt, time: time) { line in
+            lines.withLock { $0 += String(decoding: line, as: UTF8.self) }
+        }
+        let harness = try LedgerHarness(path: place.path, time: time, log: log)
+        func commit() { harness.commit([harness.event("a", "m", cost: 5)]) }
+        func told() -> String { lines.withLock { $0 } }
+        time.advance(seconds: 7200)
+        commit()
+        time.step(seconds: -60)
+        commit()
+        #expect(!told().contains("set back"))
+        time.step(seconds: -1)
+        #expect(eventually { told().contains("set back behind the last commit") })
+        #expect(told().contains("seconds=61 "))
+        time.step(seconds: -3600)
+        commit()
+        time.advance(seconds: 3661)
+        #expect(eventually { told().contains("the clock has caught up") })
+        #expect(told().components(separatedBy: "set back").count == 2)
+        harness.stop()
     }
 
     @Test func `P2 names that find no room keep their events apart and readable`() throws {
