@@ -77,7 +77,11 @@ let package = Package(
         room("SelfMetrics", ["Usage"]),
         room("Access", ["Crypto", "Usage", "Wire"]),
         room("Intake", ["JSON", "SelfMetrics", "Usage", "Wire"]),
-        room("OTLP", ["Intake", "JSON", "Protobuf", "SelfMetrics", "Usage", "Wire"]),
+        room(
+            "OTLP",
+            [
+                "Intake", "JSON", "Ledger", "Protobuf", "SQLite", "SelfMetrics", "Usage", "Wire",
+            ]),
         room(
             "OTLPPush",
             [
@@ -212,7 +216,8 @@ let package = Package(
         test(
             "OTLP",
             [
-                "Gzip", "Intake", "Pricing", "Protobuf", "SelfMetrics", "Usage", "Wire",
+                "Gzip", "Intake", "Pricing", "Protobuf", "SQLite", "SelfMetrics", "Store", "Usage",
+                "Wire",
             ], exclude: ["Fixtures"]),
         test(
             "LiteLLM", ["Intake", "Pricing", "SelfMetrics", "Usage", "Wire"],

@@ -13,6 +13,15 @@ public protocol BatchSink: AnyObject, Sendable {
     func checkout() -> EventBatch
 
     func submit(_ batch: EventBatch)
+
+    /// An empty batch, for a caller that submits several together.
+    func checkoutEmpty() -> EventBatch
+
+    /// They are committed in one transaction or not at all.
+    func submit(together batches: [EventBatch])
+
+    /// Takes back batches that are not submitted after all.
+    func discard(_ batches: [EventBatch])
 }
 
 /// Prices the events of `rows[range]`; called once per batch on the thread that read it.

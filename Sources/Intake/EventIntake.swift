@@ -137,16 +137,27 @@ public final class EventIntake: Sendable {
 extension EventIntake {
     /// Takes the events that `fill` adds; they were decoded elsewhere. They are on their way when
     /// it returns; `completion` runs once, when they are durable or could not be.
+    ///
+    /// - Parameter marks: of the counters whose increase the events are, kept with all of them or
+    ///   with none.
+    /// - Returns: false when there was no event to keep the marks with.
+    @discardableResult
     public func feed(
-        from source: SelfMetrics.Source, _ fill: (inout EventFeed) -> Void,
+        from source: SelfMetrics.Source, marks: [CounterMark] = [],
+        _ fill: (inout EventFeed) -> Void,
         completion: @escaping @Sendable (IntakeReport, Receipt.Outcome) -> Void
-    ) {
+    ) -> Bool {
         let (receipt, reportBox) = receipt(from: source, completion)
-        var feed = EventFeed(session: session(receipt, into: sink, isLines: false))
+        let unit = marks.isEmpty ? nil : UnitSink(sink)
+        var feed = EventFeed(session: session(receipt, into: unit ?? sink, isLines: false))
         fill(&feed)
         feed.finish()
         reportBox.report = feed.session.report
+        let batches = unit?.take() ?? []
+        batches.last?.marks = marks
+        if !batches.isEmpty { sink.submit(together: batches) }
         receipt.close()
+        return !batches.isEmpty
     }
 
     private func session(

@@ -23,7 +23,6 @@ struct LiteLLMPayload {
 
     /// `token` stands at the opening brace and moves behind the closing one.
     init(_ document: borrowing JSONDocument, _ token: inout Int) throws(JSONFault) {
-        let start = token
         try members(document, &token) { (document, token, key) throws(JSONFault) in
             switch key {
             case "litellm_call_id", "id", "trace_id", "session_id", "call_type", "status",
@@ -55,11 +54,10 @@ struct LiteLLMPayload {
             }
             return false
         }
-        if texts["litellm_call_id"] == nil, texts["id"] == nil, fault == nil {
-            throw JSONFault(
-                offset: document.offset(start), message: "neither litellm_call_id nor id")
-        }
     }
+
+    /// Without an id it is nothing of LiteLLM's, or could be counted twice.
+    var hasID: Bool { texts["litellm_call_id"] != nil || texts["id"] != nil }
 
     private mutating func readMetadata(
         _ document: borrowing JSONDocument, _ token: inout Int
@@ -147,8 +145,9 @@ struct LiteLLMPayload {
 
     /// Read from its digits. Zero on success means that LiteLLM knows no price.
     private mutating func readCost(_ document: borrowing JSONDocument, _ token: Int) {
-        guard document.isNumber(token) else { return }
-        let reading = document.withBytes(document.literal(token)) { NanoUSD.read($0) }
+        guard !document.isNull(token) else { return }
+        let digits = document.string(token).map { $0.offset..<$0.offset + $0.length }
+        let reading = document.withBytes(digits ?? document.literal(token)) { NanoUSD.read($0) }
         guard case .value(let nanos) = reading, nanos >= 0, nanos <= Limits.costMax.nanos else {
             fault = Fault(
                 field: "response_cost", message: "must be from 0 to \(Limits.costMax.decimal)")

@@ -89,11 +89,17 @@ public struct LiteLLMReceiver: Sendable {
             if document.kind(1) == UInt8(ascii: "]") { return document.tokenCount == 2 }
         }
         while token < document.tokenCount {
-            guard document.kind(token) == UInt8(ascii: "{") else { return false }
-            do throws(JSONFault) {
-                payloads.append(.success(try LiteLLMPayload(document, &token)))
-            } catch {
-                return false
+            let start = token
+            switch readOne(document, &token) {
+            case .failure(let fault):
+                // Where a bad one ends is told by the brackets of the array around it.
+                guard isArray || token > start else { return false }
+                if token == start {
+                    guard let end = bracketed(document, start) else { return false }
+                    token = end
+                }
+                payloads.append(.failure(fault))
+            case let payload: payloads.append(payload)
             }
             guard isArray else { continue }
             let kind = document.kind(token)
@@ -102,6 +108,42 @@ public struct LiteLLMReceiver: Sendable {
             guard kind == UInt8(ascii: ",") else { return false }
         }
         return !isArray
+    }
+
+    /// `token` moves behind the payload, or stays where none could be read.
+    private static func readOne(
+        _ document: borrowing JSONDocument, _ token: inout Int
+    ) -> Result<LiteLLMPayload, LiteLLMFault> {
+        let offset = document.offset(token)
+        func fault(_ message: String) -> Result<LiteLLMPayload, LiteLLMFault> {
+            .failure(LiteLLMFault(offset: offset, message: message))
+        }
+        guard document.kind(token) == UInt8(ascii: "{") else {
+            return fault("not a JSON object of LiteLLM")
+        }
+        var end = token
+        do throws(JSONFault) {
+            let payload = try LiteLLMPayload(document, &end)
+            token = end
+            return payload.hasID || payload.fault != nil
+                ? .success(payload) : fault("neither litellm_call_id nor id")
+        } catch {
+            return fault("not a JSON object of LiteLLM: \(error.message)")
+        }
+    }
+
+    /// Behind the value at `token`, whatever is in it; nil when it does not end.
+    private static func bracketed(_ document: borrowing JSONDocument, _ token: Int) -> Int? {
+        var depth = 0
+        for at in token..<document.tokenCount {
+            switch document.kind(at) {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            default: break
+            }
+            if depth <= 0 { return depth == 0 ? at + 1 : nil }
+        }
+        return nil
     }
 
     private static func readLines(

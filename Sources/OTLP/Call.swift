@@ -14,6 +14,8 @@ struct Call {
     var resource = 0
     var span = SpanIdentity()
     var parent: UInt64 = 0
+    /// Tells a log record that has no id of its own from others; 0: it has one, or is none.
+    var record: UInt128 = 0
     /// Why it is not counted after all.
     var ignored: IgnoreReason?
 }

@@ -9,18 +9,23 @@ internal import Wire
 ///
 /// https://opentelemetry.io/docs/specs/otel/metrics/data-model/#temporality
 struct CounterSeries {
-    private struct Entry {
-        var start: UInt64
-        var time: UInt64
-        var value: Int64
+    /// One point that was read, and what its series showed before.
+    struct Step {
+        let mark: CounterMark
+        let before: CounterMark?
     }
 
     /// Two generations of so many series; one that was not heard of for a whole generation begins
     /// anew.
     static let generationMax = 65_536
 
-    private var recent: [UInt64: Entry] = [:]
-    private var older: [UInt64: Entry] = [:]
+    private var recent: [UInt64: CounterMark] = [:]
+    private var older: [UInt64: CounterMark] = [:]
+
+    /// - Parameter marks: of an earlier process, those heard of last at the end.
+    init(marks: [CounterMark] = []) {
+        for mark in marks { remember(mark) }
+    }
 
     /// The increases of all points of a body, summed up into one call for each model, session and
     /// whatever else calls are booked under.
@@ -71,7 +76,10 @@ struct CounterSeries {
             body.ignore(.stale)
             return nil
         }
-        remember(point)
+        let mark = CounterMark(
+            series: point.series, start: point.start, time: point.time, value: point.value)
+        body.counters.append(Step(mark: mark, before: last))
+        remember(mark)
         if point.isDelta { return point.value }
         guard let last else {
             // A counter that began after we did has told us everything; an older one has a past.
@@ -83,12 +91,23 @@ struct CounterSeries {
         return isReset ? point.value : point.value - last.value
     }
 
-    private mutating func remember(_ point: CounterPoint) {
-        if recent.count >= Self.generationMax, recent[point.series] == nil {
+    private mutating func remember(_ mark: CounterMark) {
+        if recent.count >= Self.generationMax, recent[mark.series] == nil {
             older = recent
             recent = [:]
         }
-        recent[point.series] = Entry(start: point.start, time: point.time, value: point.value)
+        recent[mark.series] = mark
+    }
+
+    /// The events of these points were not kept: the sender will send them again.
+    mutating func undo(_ steps: [Step]) {
+        for step in steps.reversed() {
+            let series = step.mark.series
+            // What has come since stands for itself.
+            guard (recent[series] ?? older[series]) == step.mark else { continue }
+            recent[series] = step.before
+            older[series] = step.before
+        }
     }
 
     /// Points that differ in nothing that calls are booked under tell of the same calls.

@@ -6,6 +6,8 @@ internal import Wire
 /// logs/v1/logs.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct LogReader {
     let traces: TraceReader
+    /// Names records that have no id.
+    let hash: SeededHash
     let isOn: Bool
 
     func read(_ bytes: Span<UInt8>, length: Int) throws(ProtobufFault) -> BodyReading {
@@ -13,16 +15,18 @@ struct LogReader {
         var fields = ProtobufReader(0..<length)
         while let range = try fields.next(bytes, message: 1) {
             reading.resources.append(try traces.resource(bytes, range))
+            let resource = try resourceHash(bytes, range)
             var scopes = ProtobufReader(range)
             while let scope = try scopes.next(bytes, message: 2) {
-                try readScope(bytes, scope, &reading)
+                try readScope(bytes, scope, resource, &reading)
             }
         }
         return reading
     }
 
     private func readScope(
-        _ bytes: Span<UInt8>, _ range: Range<Int>, _ reading: inout BodyReading
+        _ bytes: Span<UInt8>, _ range: Range<Int>, _ resource: UInt64,
+        _ reading: inout BodyReading
     ) throws(ProtobufFault) {
         let scope = try traces.scopeName(bytes, range)
         let isClaudeCode = bytes.extracting(scope).hasPrefix("com.anthropic.claude_code")
@@ -41,10 +45,21 @@ struct LogReader {
                 reading.ignore(.switchedOff)
                 continue
             }
+            // Sent again it is the same, and its time is in it.
+            if call.span.isNone, !call.facts.has(.responseID) {
+                call.record = hash.wide(bytes.extracting(record), domain: resource)
+            }
             let mapping = GenAIMapping(
                 trustsReportedCost: traces.mapping.trustsReportedCost || isClaudeCode)
             reading.take(&call, of: "record", mapping, scope: scope, name: 0..<0, bytes)
         }
+    }
+
+    private func resourceHash(
+        _ bytes: Span<UInt8>, _ range: Range<Int>
+    ) throws(ProtobufFault) -> UInt64 {
+        var fields = ProtobufReader(range)
+        return try fields.next(bytes, message: 1).map { hash.narrow(bytes.extracting($0)) } ?? 0
     }
 
     /// Answers the event's name: a field of its own, an attribute, or the body's text.

@@ -45,6 +45,8 @@ struct CounterPoint {
 /// metrics/v1/metrics.proto of https://github.com/open-telemetry/opentelemetry-proto
 struct MetricReader {
     let traces: TraceReader
+    /// Names series.
+    let hash: SeededHash
 
     struct Reading {
         var points: [CounterPoint] = []
@@ -68,7 +70,7 @@ struct MetricReader {
     private func readScope(
         _ bytes: Span<UInt8>, _ range: Range<Int>, _ resource: UInt64, _ reading: inout Reading
     ) throws(ProtobufFault) {
-        let scope = traces.hash.narrow(bytes.extracting(try traces.scopeName(bytes, range)))
+        let scope = hash.narrow(bytes.extracting(try traces.scopeName(bytes, range)))
         var fields = ProtobufReader(range)
         while let metric = try fields.next(bytes, message: 2) {
             try readMetric(bytes, metric, mix(resource, scope), &reading)
@@ -100,7 +102,7 @@ struct MetricReader {
         point.isDelta = temporality == 1
         point.resource = reading.body.resources.count - 1
         let series = mix(
-            mix(owner, traces.hash.narrow(bytes.extracting(name))),
+            mix(owner, hash.narrow(bytes.extracting(name))),
             UInt64(data.field) << 8 | temporality)
         var points = ProtobufReader(data.range)
         while let range = try points.next(bytes, message: 1) {
@@ -194,7 +196,7 @@ struct MetricReader {
         while let message = try fields.next(bytes, message: parent ?? attributes) {
             sum &+=
                 parent == nil
-                ? traces.hash.narrow(bytes.extracting(message))
+                ? hash.narrow(bytes.extracting(message))
                 : try attributesHash(bytes, message, in: nil, attributes: attributes)
         }
         return sum

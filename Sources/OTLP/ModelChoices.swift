@@ -89,7 +89,11 @@ enum CallWriter {
         draft.event.status = call.status
         draft.event.timestamp = call.startNanos
         draft.event.durationMillis = call.durationMillis
-        if !call.span.isNone { draft.event.id = feed.text(call.span.text.span) }
+        if !call.span.isNone {
+            draft.event.id = feed.text(call.span.text.span)
+        } else if call.record != 0 {
+            draft.event.id = feed.text(Array("log-\(String(call.record, radix: 16))".utf8).span)
+        }
         // An id that had to be cut would no longer be one.
         let response = call.facts[.responseID]
         if response.kind == .text, response.range.count <= Limits.textBytes {

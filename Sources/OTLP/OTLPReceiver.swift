@@ -18,7 +18,7 @@ public final class OTLPReceiver: Sendable {
         var nested = NestedSpans()
         var models = ModelChoices()
         var services = ServiceSources()
-        var series = CounterSeries()
+        var series: CounterSeries
     }
 
     private let intake: EventIntake
@@ -26,21 +26,30 @@ public final class OTLPReceiver: Sendable {
     private let metrics: SelfMetrics
     private let prices: PriceLookup
     private let state: Mutex<State>
+    private let marks: CounterMarks
+    private let recordHash: SeededHash
     private let startedNanos: Int64
 
-    /// `startedNanos`: when this process began to listen; counters that are older begin with what
-    /// they show first.
+    /// - Parameters:
+    /// - marks: recovered by the ledger, in which they take part.
+    /// - startedNanos: when costgauge first began to listen; counters that are older and not known
+    ///     begin with what they show first.
     public init(
         settings: OTLPSettings, intake: EventIntake, hash: SeededHash, metrics: SelfMetrics,
-        startedNanos: Int64, prices: PriceLookup
+        marks: CounterMarks, startedNanos: Int64, prices: PriceLookup
     ) {
         self.intake = intake
         self.hash = hash
         self.metrics = metrics
         self.prices = prices
-        self.startedNanos = startedNanos
+        self.marks = marks
+        recordHash = marks.hash
+        // What began while nobody listened has told nobody yet.
+        self.startedNanos = marks.lastNanos == 0 ? startedNanos : marks.lastNanos
         state = Mutex(
-            State(settings: settings, table: AttributeTable(settings.attributes, hash: hash)))
+            State(
+                settings: settings, table: AttributeTable(settings.attributes, hash: hash),
+                series: CounterSeries(marks: marks.takeKnown())))
     }
 
     /// Takes effect with the next body; also after the price list has changed.
@@ -89,10 +98,12 @@ public final class OTLPReceiver: Sendable {
         switch signal {
         case .traces: reading = try traces.read(bytes, length: length)
         case .logs:
-            let reader = LogReader(traces: traces, isOn: settings.sources.logs)
+            let reader = LogReader(
+                traces: traces, hash: recordHash, isOn: settings.sources.logs)
             reading = try reader.read(bytes, length: length)
         case .metrics:
-            let points = try MetricReader(traces: traces).read(bytes, length: length)
+            let points = try MetricReader(traces: traces, hash: recordHash).read(
+                bytes, length: length)
             return state.withLock { state in
                 state.series.read(
                     points, bytes, isOn: settings.sources.metrics, startedNanos: startedNanos,
@@ -118,8 +129,9 @@ public final class OTLPReceiver: Sendable {
         let choices = state.withLock { state in
             reading.calls.map { state.models.choose($0, bytes, hash, prices) }
         }
-        intake.feed(
-            from: .otlp,
+        let counters = reading.counters
+        let isCarried = intake.feed(
+            from: .otlp, marks: counters.map(\.mark),
             { feed in
                 for (index, call) in reading.calls.enumerated() {
                     guard call.ignored == nil else { continue }
@@ -132,9 +144,11 @@ public final class OTLPReceiver: Sendable {
                     feed.reject(field: fault.field, .outOfRange, fault.message)
                 }
             },
-            completion: { report, outcome in
+            completion: { [self] report, outcome in
+                if outcome.failure != nil { state.withLock { $0.series.undo(counters) } }
                 completion(Self.answer(report, outcome, signal, encoding))
             })
+        if !isCarried { marks.keep(counters.map(\.mark)) }
         for call in reading.calls {
             guard let reason = call.ignored else { continue }
             metrics.countIgnored(1, signal: signal.rawValue, reason: reason.rawValue)

@@ -13,6 +13,8 @@ struct BodyReading {
     var spans: [(key: UInt64, parent: UInt64)] = []
     /// Index into `calls` by the span's key.
     var callBySpan: [UInt64: Int] = [:]
+    /// The points of counters that were not stale, in order.
+    var counters: [CounterSeries.Step] = []
 
     mutating func ignore(_ reason: IgnoreReason, _ count: Int = 1) {
         ignored[reason, default: 0] += count

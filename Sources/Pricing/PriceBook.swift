@@ -57,8 +57,8 @@ public struct PriceBook: Sendable {
             uniquingKeysWith: { $1 })
     }
 
-    /// A row that prices the tokens of a model of an earlier list, and no web searches, leaves theirs
-    /// as they are: they are sold apart, and without a price for them nothing of a call that
+    /// A row that prices the tokens of a model of an earlier list, and no web searches, leaves
+    /// theirs as they are: they are sold apart, and without a price for them nothing of a call that
     /// searched could be booked.
     private static func completeSearches(_ rows: inout [PriceRow], _ byModel: [String: [Int]]) {
         for index in rows.indices where rows[index].searchPrice == nil && rows[index].pricesTokens {

@@ -3,6 +3,7 @@ internal import Anomalies
 internal import Budgets
 internal import Governance
 internal import Ledger
+internal import OTLP
 internal import PriceFiles
 public import Store
 internal import Tail
@@ -20,5 +21,6 @@ extension Schema {
         AlertSchema.delivery,
         LimitSchema.tables,
         GovernanceSchema.tables + SilenceSchema.tables + FeatureTable.tables,
+        CounterSchema.tables,
     ])
 }

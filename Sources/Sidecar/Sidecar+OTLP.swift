@@ -9,7 +9,7 @@ internal import Wire
 extension Sidecar {
     static func otlp(
         _ configuration: Configuration, _ intake: EventIntake, _ pricer: Pricer, _ hash: SeededHash,
-        _ metrics: SelfMetrics, _ time: any TimeSource
+        _ metrics: SelfMetrics, _ marks: CounterMarks, _ time: any TimeSource
     ) -> OTLPReceiver {
         @Sendable func row(_ provider: String, _ model: String) -> PriceRow? {
             let book = pricer.book
@@ -27,6 +27,6 @@ extension Sidecar {
             })
         return OTLPReceiver(
             settings: configuration.otlpReceiver.settings, intake: intake, hash: hash,
-            metrics: metrics, startedNanos: time.unixNanos, prices: prices)
+            metrics: metrics, marks: marks, startedNanos: time.unixNanos, prices: prices)
     }
 }

@@ -101,16 +101,16 @@ public final class Sidecar: Sendable {
         prices = try Prices(
             settings: configuration.pricing, names: names, time: time, log: log)
         let pricer = prices.pricer
-        let positions = TailPositions()
+        let (positions, marks) = (TailPositions(), CounterMarks())
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: Self.participants(names, budgets, anomalies, recorder, positions)
-                + [ingestWatch, GovernanceLines(budgets, governance), governance])
+                + [marks, ingestWatch, GovernanceLines(budgets, governance), governance])
         try prices.restore(from: directory.databasePath)
         intake = EventIntake(
             settings: configuration.intake, names: names, hash: hash, time: ledger.time,
             sink: ledger.queue, price: { pricer.price(&$0, $1) }, metrics: metrics)
-        otlp = Self.otlp(configuration, intake, pricer, hash, metrics, time)
+        otlp = Self.otlp(configuration, intake, pricer, hash, metrics, marks, time)
         tail = Self.tail(
             configuration, positions, intake: intake, ledger: ledger, metrics: metrics, log: log)
         hasCaughtUp.attach { [tail] in tail.hasCaughtUp }

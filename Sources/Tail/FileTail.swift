@@ -27,14 +27,14 @@ public struct TailSource: Equatable, Sendable {
 
 public struct TailServices: Sendable {
     let intake: EventIntake
-    let queue: EventQueue
+    let queue: any BatchSink
     let metrics: SelfMetrics
     let time: any TimeSource
     let log: Logger
     let write: @Sendable (@escaping StoreJob, @escaping @Sendable (Bool) -> Void) -> Void
 
     public init(
-        intake: EventIntake, queue: EventQueue, metrics: SelfMetrics, time: any TimeSource,
+        intake: EventIntake, queue: any BatchSink, metrics: SelfMetrics, time: any TimeSource,
         log: Logger,
         write: @escaping @Sendable (@escaping StoreJob, @escaping @Sendable (Bool) -> Void) -> Void
     ) {

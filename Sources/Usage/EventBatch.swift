@@ -44,6 +44,8 @@ public final class EventBatch: @unchecked Sendable {
     public var parts: [Part] = []
     /// How far a tailed file is read once this batch is committed.
     public var position: SourcePosition?
+    /// What counters showed last, once this batch is committed.
+    public var marks: [CounterMark] = []
     /// The next batch of the queue is committed with this one or not at all.
     public var isContinued = false
     /// Nobody else's events may come into it any more.
@@ -61,6 +63,7 @@ public final class EventBatch: @unchecked Sendable {
         rows.text.removeAll(keepingCapacity: rows.text.capacity <= 1 << 20)
         parts.removeAll(keepingCapacity: true)
         position = nil
+        marks.removeAll()
         isContinued = false
         isSealed = false
     }

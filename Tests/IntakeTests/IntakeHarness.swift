@@ -15,6 +15,10 @@ final class CollectingSink: BatchSink {
     var isClosed: Bool { false }
     func checkout() -> EventBatch { EventBatch() }
 
+    func checkoutEmpty() -> EventBatch { EventBatch() }
+    func submit(together batches: [EventBatch]) { for batch in batches { submit(batch) } }
+    func discard(_ batches: [EventBatch]) {}
+
     func submit(_ batch: EventBatch) {
         rows.withLock { rows in for event in batch.rows.events { rows.append((event, batch.rows)) }
         }

@@ -17,6 +17,10 @@ private final class KeepingSink: BatchSink {
     var isClosed: Bool { false }
     func checkout() -> EventBatch { EventBatch() }
 
+    func checkoutEmpty() -> EventBatch { EventBatch() }
+    func submit(together batches: [EventBatch]) { for batch in batches { submit(batch) } }
+    func discard(_ batches: [EventBatch]) {}
+
     func submit(_ batch: EventBatch) {
         rows.withLock { rows in for event in batch.rows.events { rows.append((event, batch.rows)) }
         }
@@ -130,17 +134,36 @@ private func payload(_ more: String, metadata: String = "") -> String {
         #expect(harness.sink.events.count == 2)
     }
 
+    @Test(arguments: [
+        "{\"id\":null}", "{}", "{\"foo\":{\"bar\":[1]}}", "\"text\"", "7", "null", "[]",
+        "[{\"id\":1}]",
+        "{\"id\":\"x\",\"response_cost\":NaN}", "{\"id\":\"x\",\"deep\":[{\"a\":Infinity}]}",
+        "{\"id\":\"x\" \"model\":1}",
+    ])
+    func `one record of a list that is none does not cost its neighbours`(bad: String) throws {
+        let good = { (id: String) in
+            "{\"id\":\"\(id)\",\"model\":\"gpt-4o-mini\",\"status\":\"success\",\"response_cost\":0.5,"
+                + "\"prompt_tokens\":1,\"completion_tokens\":1}"
+        }
+        let harness = Harness()
+        let report = try harness.read("[\(good("a")), \(bad), \(good("b"))]")
+        #expect(harness.sink.events.count == 2)
+        #expect(report.rejections.map(\.index) == [1], "\(report.rejections)")
+        #expect(throws: LiteLLMFault.self) { try harness.read("[\(bad)]") }
+    }
+
     @Test func `a cost of 0 is a price only of an answer from the cache`() throws {
         let harness = Harness()
         try harness.read(payload(#","response_cost":0.0"#))
         try harness.read(payload(#","response_cost":0.0,"cache_hit":true"#))
         try harness.read(payload(#","response_cost":1.5e-07"#))
+        try harness.read(payload(#","response_cost":"0.25""#))
         try harness.read(payload(""))
         let events = harness.sink.events.map(\.0)
         // 100 at $0.15 and 10 at $0.60 a million.
-        #expect(events.map(\.amount?.nanos) == [21_000, 0, 150, 21_000])
-        #expect(events.map(\.costSource) == [.computed, .reported, .reported, .computed])
-        #expect(events.map(\.tokens.input) == [100, 0, 100, 100])
+        #expect(events.map(\.amount?.nanos) == [21_000, 0, 150, 250_000_000, 21_000])
+        #expect(events.map(\.costSource) == [.computed, .reported, .reported, .reported, .computed])
+        #expect(events.map(\.tokens.input) == [100, 0, 100, 100, 100])
     }
 
     @Test func `cached tokens are part of the input, however a version counts them`() throws {
@@ -198,6 +221,7 @@ private func payload(_ more: String, metadata: String = "") -> String {
             (#""prompt_tokens":100"#, #""prompt_tokens":-1"#),
             (#""prompt_tokens":100"#, #""prompt_tokens":"many""#),
             (#""completion_tokens":10"#, #""completion_tokens":4294967296"#),
+            (#""prompt_tokens":100"#, #""prompt_tokens":100,"response_cost":"abc""#),
         ] {
             let report = try harness.read(payload("").replacingOccurrences(of: from, with: to))
             #expect(report.rejectedCount == 1 && report.read == 0)

@@ -23,6 +23,10 @@ final class KeepingSink: BatchSink {
     var isClosed: Bool { false }
     func checkout() -> EventBatch { EventBatch() }
 
+    func checkoutEmpty() -> EventBatch { EventBatch() }
+    func submit(together batches: [EventBatch]) { for batch in batches { submit(batch) } }
+    func discard(_ batches: [EventBatch]) {}
+
     func submit(_ batch: EventBatch) {
         for part in batch.parts {
             var duplicates = 0
@@ -97,7 +101,7 @@ struct OTLPHarness {
             time: time, sink: sink, price: { pricer.price(&$0, $1) }, metrics: metrics)
         receiver = OTLPReceiver(
             settings: settings, intake: intake, hash: hash, metrics: metrics,
-            startedNanos: time.unixNanos,
+            marks: CounterMarks(), startedNanos: time.unixNanos,
             prices: PriceLookup(
                 isKnown: { row($0, $1) != nil },
                 areEqual: { provider, model, other in

@@ -45,13 +45,14 @@ final class TailHarness {
         ledger.start()
         let intake = EventIntake(
             settings: IntakeSettings(defaultTenant: "t"), names: names, hash: hash, time: time,
-            sink: UnitSink(ledger.queue), price: { _, _ in }, metrics: metrics)
+            sink: QueueSink(ledger.queue), price: { _, _ in }, metrics: metrics)
         let ledger = ledger
         files = TailedFiles(
             sources: [TailSource(path: place.path + "/logs/" + name)], positions: positions,
             directory: place.path + "/data",
             services: TailServices(
-                intake: intake, queue: ledger.queue, metrics: metrics, time: time, log: log,
+                intake: intake, queue: QueueSink(ledger.queue), metrics: metrics, time: time,
+                log: log,
                 write: { job, completion in ledger.write(job, completion: completion) }))
         self.directory = directory
         files.resumeRotated()
@@ -109,4 +110,19 @@ final class TailHarness {
     func logged(_ text: String) -> [String] {
         heard.lines.withLock { $0.filter { $0.contains(text) } }
     }
+}
+
+/// The ledger's queue as intake sees it.
+private final class QueueSink: BatchSink {
+    private let queue: EventQueue
+
+    init(_ queue: EventQueue) { self.queue = queue }
+
+    var hasRoom: Bool { queue.hasRoom }
+    var isClosed: Bool { queue.isClosed }
+    func checkout() -> EventBatch { queue.checkout() }
+    func submit(_ batch: EventBatch) { queue.submit(batch) }
+    func checkoutEmpty() -> EventBatch { queue.checkoutEmpty() }
+    func submit(together batches: [EventBatch]) { queue.submit(together: batches) }
+    func discard(_ batches: [EventBatch]) { queue.discard(batches) }
 }
