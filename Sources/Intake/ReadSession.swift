@@ -208,7 +208,9 @@ extension ReadSession {
     /// The same ones when the body is sent again.
     private mutating func giveIDs(_ decoded: inout [DecodedEvent], _ key: [UInt8]) {
         for index in decoded.indices where decoded[index].event.id.isEmpty {
-            var id = key
+            // Ids of the senders' own do not begin so.
+            var id = Array("idempotency-key:".utf8)
+            id += key
             id.append(UInt8(ascii: "/"))
             id.appendDecimal(Int64(decoded[index].index))
             decoded[index].event.id = rows.append(id.span)

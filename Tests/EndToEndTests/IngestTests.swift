@@ -261,6 +261,18 @@ import Testing
         #expect(try server.metrics().family("costgauge_cost_usd_total").values.sorted() == ["7"])
     }
 
+    @Test func `what a key gives to events is no id of theirs`() throws {
+        let place = TemporaryDirectory()
+        let server = try Costgauge(storage: place.path + "/data")
+        let body =
+            "[{\"id\":\"run-17/1\",\"tenant\":\"t\",\"cost_usd\":1},{\"tenant\":\"t\",\"cost_usd\":5}]"
+        let answer = try server.client().request(
+            "POST", "/v1/events",
+            headers: ["Content-Type": "application/json", "Idempotency-Key": "run-17"],
+            body: Array(body.utf8))
+        #expect(try answer.json()["accepted"] as? Int == 2)
+    }
+
     @Test func `a key has its bounds`() throws {
         let place = TemporaryDirectory()
         let server = try Costgauge(storage: place.path + "/data")
