@@ -63,7 +63,7 @@ export function stackedBars(part, spans, series, onPick) {
     tip.hidden = index < 0;
     if (index < 0) return;
     const rows = series.map((one, number) => [one, number]).filter(([one]) => one.values[index] > 0)
-      .flatMap(([one, number]) => [el("dt", {}, el("span.key", { style: { background: colour(number, series) } }), one.name), el("dd", {}, usd(one.values[index]))]);
+      .flatMap(([one, number]) => [el("dt", { title: one.name }, el("span.key", { style: { background: colour(number, series) } }), one.name), el("dd", {}, usd(one.values[index]))]);
     tip.replaceChildren(el("b", {}, `${spans[index].long}: ${usd(sums[index])}`), el("dl", {}, rows));
     const place = (left + (index + 0.5) * step) / width * chart.clientWidth;
     const isRight = place > chart.clientWidth / 2;
@@ -89,7 +89,7 @@ export function stackedBars(part, spans, series, onPick) {
   const legend = el("ul.legend", {}, series.map((one, index) => el("li", {}, el("span.key", { style: { background: colour(index, series) } }),
     one.isRest || !onPick ? one.name : el("button.link", { type: "button", "data-key": `legend ${one.name}`, onclick: () => onPick(one.name) }, one.name))));
   const table = el("details", { "data-key": "table" }, el("summary", {}, "As a table"), el("div.scroll", { tabindex: 0, role: "group", "aria-label": "Spend over time as a table" }, el("table", {},
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "From"), el("th.num", { scope: "col" }, "Sum"), series.map((one) => el("th.num", { scope: "col" }, one.name)))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "From"), el("th.num", { scope: "col" }, "Sum"), series.map((one) => el("th.num.name", { scope: "col", title: one.name }, one.name)))),
     el("tbody", {}, spans.map((span, index) => el("tr", {}, el("th", { scope: "row" }, span.long), el("td.num", {}, usd(sums[index])), series.map((one) => el("td.num", {}, usd(one.values[index])))))))));
   fill(part, chart, said, legend, table);
 }

@@ -79,6 +79,44 @@ import Testing
     }
 
     @Test(.enabled(if: Peers.chromium != nil, "make test installs the peers"))
+    func `names without a space break in their card and widen nothing on the page`() throws {
+        let place = TemporaryDirectory()
+        let hook = try RecordingReceiver { _, _ in .status(200) }
+        let long = String(repeating: "n", count: 50)
+        let file = try place.file(
+            "c.yaml",
+            """
+            budgets:
+              - {name: "a-day-\(long)", each: [tenant, user], limit_usd: 5, period: day, burn: false}
+              - {name: in-any-day, each: [tenant], rolling: 24h, limit_usd: 9}
+            alerts:
+              receivers:
+                - {name: "hook-\(long)", type: webhook, url: "\(hook.url)"}
+            """)
+        let server = try Costgauge(
+            storage: place.path + "/data", arguments: ["--config.file=\(file)"])
+        var lines: [String] = []
+        for (index, letter) in "abcdefgh".enumerated() {
+            // As long as a name may be, and a digest.
+            let tenant = String(repeating: "t\(letter)", count: 128)
+            let user = String(repeating: letter, count: 64)
+            let names =
+                #""tenant":"\#(index < 3 ? tenant : "acme")","user":"\#(user)","#
+                + #""feature":"\#(user)\#(user)\#(user)\#(user)""#
+            lines.append(#"{\#(names),"model":"gpt-4o","cost_usd":4.\#(index)}"#)
+            lines.append(#"{\#(names),"model":"\#(tenant)","input_tokens":90,"output_tokens":9}"#)
+        }
+        #expect(try server.client().post("[\(lines.joined(separator: ","))]").status == 200)
+        #expect(
+            try eventually {
+                try server.client().request("GET", "/v1/deliveries?state=delivered").text
+                    .contains("hook-n")
+            })
+        let problems = try Self.browse(server.port, zone: "UTC", ["names"])
+        #expect(problems == "", "\(problems)")
+    }
+
+    @Test(.enabled(if: Peers.chromium != nil, "make test installs the peers"))
     func `where tokens are configured the page asks for one, and shows data with it`() throws {
         let place = TemporaryDirectory()
         let token = String(repeating: "t0ken-", count: 6)

@@ -88,6 +88,58 @@ def picture(driver, name):
         file.write(base64.b64decode(data["data"]))
 
 
+# Everything that is painted outside its card or tile, or outside the window: the boxes of elements and of text.
+# What scrolls in a box of its own, or is cut there on purpose, may be longer, when the whole of it is in a title.
+OUTSIDE = """
+const found = [];
+const hidden = (node, root) => { for (let one = node; one && one !== root; one = one.parentElement) if (one.matches(".hidden, .scroll, [hidden]")) return true; return false };
+const place = (node, root) => { const box = root.getBoundingClientRect(); return node.closest(".tip") ? { left: 0, right: innerWidth } : box };
+for (const root of document.querySelectorAll(".card, .tile, #trail, header")) {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const element = node.nodeType === 1 ? node : node.parentElement;
+    if (hidden(element, root)) continue;
+    const style = getComputedStyle(element);
+    if (element.closest("dt, .name") && style.textOverflow === "ellipsis") {
+      if (element.scrollWidth > element.clientWidth && element.title !== element.textContent) found.push(`cut without a title: ${element.textContent.slice(0, 40)}`);
+      continue;
+    }
+    let boxes = [element.getBoundingClientRect()];
+    if (node.nodeType === 3) { const range = document.createRange(); range.selectNodeContents(node); boxes = [...range.getClientRects()]; }
+    const { left, right } = place(element, root);
+    for (const box of boxes) if (box.width > 0 && (box.right > right + 0.5 || box.left < left - 0.5)) {
+      found.push(`${root.id || root.className}: ${element.tagName}.${element.getAttribute("class")} from ${Math.round(box.left)} to ${Math.round(box.right)} in ${Math.round(left)} to ${Math.round(right)}: ${element.textContent.slice(0, 40)}`);
+      break;
+    }
+  }
+}
+return found"""
+
+
+def names(driver, where):
+    """Nothing is wider than its card, whatever the names; a bar is as wide as its card and no wider."""
+    user = "h" * 64
+    for view in ("", f"#by=user&level=user&range=24h", f"#by=model&level=model&user={user}", "#by=feature&level=feature"):
+        driver.get("about:blank")
+        driver.get(address + view)
+        loaded(driver)
+        wait(driver, "budgets and alerts", lambda: len(all(driver, "#budgets .bar")) >= 3 and all(driver, "#alerts li"))
+        wait(driver, "a bar to read", lambda: all(driver, "#spend .chart"))
+        # The table of the chart open, and a tip shown.
+        driver.execute_script("document.querySelector('#spend details').open = true; document.querySelector('#spend .chart').focus()")
+        driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
+        wait(driver, "a tip", lambda: "$" in text(driver, "#spend .tip"))
+        for line in driver.execute_script(OUTSIDE)[:5]:
+            problems.append(f"{where} {view[:14]}: {line}")
+        wide = driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        check(wide <= 0, f"{where} {view[:14]}: scrolls sideways by {wide}")
+        part = view[1:9].strip("&").replace("=", "-")
+        picture(driver, f"names-{where}-{part}")
+    shown = text(driver, "#budgets")
+    check(user in shown and "$" in shown, f"{where}: a name is not whole, or its figures are missing")
+
+
 def walk(driver):
     """Every part has data; filters, levels, ranges and the address follow each other."""
     check("$" in text(driver, "#tiles"), "the tiles show no dollars")
@@ -169,6 +221,14 @@ elif len(sys.argv) > 3 and sys.argv[3] == "signin":
     loaded(driver)
     wait(driver, "data after signing in", lambda: "$" in text(driver, "#tiles"))
     driver.quit()
+elif len(sys.argv) > 3 and sys.argv[3] == "names":
+    for width, dark in ((390, False), (390, True), (1000, False), (1400, True)):
+        driver = browser(width, 900, dark)
+        where = f"{width}-{'dark' if dark else 'light'}"
+        driver.get(address)
+        names(driver, where)
+        complaints(driver, where)
+        driver.quit()
 elif len(sys.argv) > 3 and sys.argv[3] == "empty":
     driver = browser(1280, 900)
     driver.get(address)
