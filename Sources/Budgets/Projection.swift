@@ -138,6 +138,8 @@ private struct History {
     let deviation: Int64
     /// When the first day with spend begins.
     let firstSecond: Int64?
+    /// History goes back further, so that the first of the days was there from its begin.
+    private let isFirstWhole: Bool
     private let factors: [Int64]
     private let offset: Int64
 
@@ -151,6 +153,7 @@ private struct History {
         let firstDay = known.first?.day
         firstSecond = firstDay.map { $0 * Self.day - input.offsetSeconds }
         let first = max(firstDay ?? today, today - Projection.historyDays)
+        isFirstWhole = (firstDay ?? today) < first
         var amounts = [Int64](repeating: 0, count: Int(max(0, today - first)))
         for entry in known where entry.day >= first && entry.day < today {
             amounts[Int(entry.day - first)] += entry.amount.nanos
@@ -208,18 +211,34 @@ private struct History {
         return sum
     }
 
-    /// By the slope of the least squares line: more than a quarter of the mean over the whole.
+    /// Days of history under which no trend is told: two of each weekday.
+    private static let trendDaysMin = 14
+
+    /// By the slope of the least squares lines through the amounts of each weekday, one slope for
+    /// all seven: more than a quarter of the mean over the whole. A line through all days would
+    /// take the weekend for a fall on Mondays and for a rise on Fridays.
     var trend: Projection.Trend {
-        guard amounts.count >= 5, mean > 0 else { return .steady }
-        let count = Int128(amounts.count)
+        // What began in the middle of its first day would rise.
+        let days = isFirstWhole ? amounts[...] : amounts.dropFirst()
+        guard days.count >= Self.trendDaysMin, mean > 0 else { return .steady }
         var (product, squares) = (Int128(0), Int128(0))
-        for (index, amount) in amounts.enumerated() {
-            // Twice the distance from the middle, so that it stays whole.
-            let distance = 2 * Int128(index) - (count - 1)
-            product += distance * Int128(amount)
-            squares += distance * distance
+        for weekday in 0..<7 {
+            var (count, x, y, xy, xx) = (Int128(0), Int128(0), Int128(0), Int128(0), Int128(0))
+            for (week, index) in stride(
+                from: days.startIndex + weekday, to: days.endIndex, by: 7
+            ).enumerated() {
+                let (week, amount) = (Int128(week), Int128(days[index]))
+                count += 1
+                x += week
+                y += amount
+                xy += week * amount
+                xx += week * week
+            }
+            // A weekday comes four times at most: twelve of it can be divided by its count.
+            product += 12 * xy - 12 / count * x * y
+            squares += 12 * xx - 12 / count * x * x
         }
-        let change = 2 * product * count / max(1, squares)
+        let change = product * Int128(days.count) / (7 * squares)
         if change > Int128(mean) / 4 { return .rising }
         return change < -Int128(mean) / 4 ? .falling : .steady
     }

@@ -68,6 +68,45 @@ import Usage
         #expect(project(days { 21 - $0 }, spent: 200, now: now).trend == .falling)
     }
 
+    @Test func `the same week again is no trend, on whichever day somebody asks`() {
+        // $6 on working days since long ago, and for so many days only.
+        for today in Self.monday..<Self.monday + 7 {
+            for known in [15, 16, 19, 20, 24, 28, 29, 60] as [Int64] {
+                let days = (today - known...today).compactMap {
+                    (($0 - Self.monday) % 7 + 7) % 7 < 5 ? (day: $0, amount: dollars(6)) : nil
+                }
+                let projection = project(days, spent: 60, now: today * Self.day + 43_200)
+                #expect(projection.trend == .steady, "\(today - Self.monday), \(known) days")
+            }
+        }
+    }
+
+    @Test func `a week above the one before is a trend, from two whole weeks on`() {
+        let today = Self.monday + 2
+        /// Working days alone, $5 more in each week; the first of `known` days began in its middle.
+        func trend(_ known: Int64, by step: Int64) -> Projection.Trend {
+            let days = (1...known).reversed().compactMap { back -> (day: Int64, amount: NanoUSD)? in
+                let day = today - back
+                guard ((day - Self.monday) % 7 + 7) % 7 < 5 else { return nil }
+                return (day: day, amount: dollars(30 - step * ((Self.monday + 6 - day) / 7)))
+            }
+            return project(days, spent: 60, now: today * Self.day).trend
+        }
+        #expect(trend(28, by: 5) == .rising && trend(28, by: -5) == .falling)
+        #expect(trend(28, by: 1) == .steady)
+        #expect(trend(40, by: 5) == .rising)
+        // Tuesday to Monday, twice, without the day on which it began.
+        #expect(trend(15, by: 5) == .rising && trend(14, by: 5) == .steady)
+    }
+
+    @Test func `who began in the evening does not rise for it`() {
+        let today = Self.monday
+        let days = (today - 15..<today).map {
+            (day: $0, amount: $0 == today - 15 ? dollars(1) : dollars(24))
+        }
+        #expect(project(days, spent: 60, now: today * Self.day).trend == .steady)
+    }
+
     @Test func `roots are whole and rounded down`() {
         for (value, root): (UInt128, UInt64) in [
             (0, 0), (1, 1), (3, 1), (4, 2), (99, 9), (100, 10),
