@@ -94,6 +94,10 @@ struct BudgetTable: Sendable {
     var scopesMax = BudgetDefinition.scopesMax
     /// Unix seconds at which it was looked at last.
     var seenAt: Int64
+    /// Start of the period for which it is decided what its scopes take over.
+    var carriedInto: Int64?
+    /// False from a decision to the commit that stores it.
+    var isCarryOverStored = true
 
     init(_ definition: BudgetDefinition, names: Names, now: Int64) {
         self.definition = definition

@@ -75,7 +75,7 @@ extension BudgetEngine {
     }
 
     /// A period that is not in memory, as it is stored: for an event that comes days late.
-    private func stored(
+    func stored(
         _ period: Period, of scope: BudgetScope, _ table: BudgetTable,
         in database: borrowing Database
     ) throws(SQLiteError) -> PeriodSpend {
@@ -132,6 +132,7 @@ extension BudgetEngine {
     func review(
         in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> (events: [BudgetEvent], open: [BudgetEvent]) {
+        try keepCarryOver(in: database)
         let book = book.withLock { $0 }
         var events: [BudgetEvent] = []
         var open: [BudgetEvent] = []
@@ -140,7 +141,6 @@ extension BudgetEngine {
             for (number, scope) in table.scopes.enumerated() {
                 var copy = scope
                 copy.settle(now: now / 1_000_000_000, table.definition)
-                try carryOver(&copy, table, in: database)
                 events += try closeOld(&copy, table, &tables, now: now)
                 for period in copy.periods.map(\.period)
                 where period.end > now / 1_000_000_000 {
@@ -192,18 +192,21 @@ extension BudgetEngine {
             if isNew {
                 table.current = table.definition.period.period(containing: now / 1_000_000_000)
                 staging.periods.append((index, table.current))
+                try carryOver(&table, in: database)
+                staging.carried.append((index, table.current.start))
             }
             try endLimits(index, &table, in: database, now: now / 1_000_000_000)
             for (number, scope) in table.scopes.enumerated() {
                 guard isNew || table.needsLook(scope, now: now) else { continue }
                 var copy = scope
                 copy.settle(now: now / 1_000_000_000, table.definition)
-                if isNew { try carryOver(&copy, table, in: database) }
                 events += try closeOld(&copy, table, &tables, now: now)
                 events += try evaluate(
                     &copy, table.current, table, .spendReduced, &tables, now: now)
                 events += try evaluateBurn(&copy, number, table, &tables, now: now)
-                if copy != scope { staging.stage(copy, table: index, scope: number) }
+                if copy != book.tables[index].scopes[number] {
+                    staging.stage(copy, table: index, scope: number)
+                }
             }
         }
         return events

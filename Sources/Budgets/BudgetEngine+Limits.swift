@@ -147,27 +147,6 @@ extension BudgetEngine {
             table.scopes[number] = copy
         }
     }
-
-    /// Decides once what a scope takes over from the period before: what was left of the limit and
-    /// of what it had taken over itself, up to the cap. Late events change it no more. A period
-    /// without spend passes nothing on: the scope may not have been there.
-    func carryOver(
-        _ scope: inout BudgetScope, _ table: BudgetTable, in database: borrowing Database
-    ) throws(SQLiteError) {
-        guard let cap = table.definition.rolloverCap, !table.definition.period.isRolling,
-            scope.spend(in: table.current)?.carried == nil,
-            let last = scope.spend(
-                in: table.definition.period.period(before: table.current)), last.total > .zero
-        else { return }
-        let left = scope.base + (last.carried ?? .zero) - last.spent
-        let most = Int64(
-            clamping: Int128(scope.base.nanos) * Int128(cap) / 1_000_000_000)
-        let carried = NanoUSD(nanos: min(max(0, left.nanos), most))
-        let place = scope.open(table.current, thresholdCount: table.definition.thresholds.count)
-        scope.periods[place].carried = carried
-        try LimitTables.writeCarried(
-            carried, table.current, scope.text, table.identity, into: database)
-    }
 }
 
 extension BudgetTable {

@@ -40,6 +40,17 @@ extension BudgetEngine {
         staging.clear()
     }
 
+    /// Rolling windows as of the start, and what periods that began meanwhile take over: whoever
+    /// asks first reads what the next tick would find.
+    public func recovered() {
+        book.withLock { book in
+            for index in book.tables.indices {
+                book.tables[index].settle()
+                book.tables[index].decideCarryOver()
+            }
+        }
+    }
+
     /// Before anything is counted.
     private func adopt(_ definitions: [BudgetDefinition], now: Int64) {
         guard definitions != self.definitions else { return }
@@ -89,12 +100,18 @@ extension BudgetEngine {
         }
         // A crossing is stored at once, its spend with the next checkpoint: there may be states
         // alone.
-        for text in try BudgetTables.scopes(
-            withStatesOf: table.identity, period: table.current, in: database)
-        {
-            guard let number = scope(text, &table) else { continue }
-            _ = table.scopes[number].open(
-                table.current, thresholdCount: definition.thresholds.count)
+        let rule = definition.period
+        let recent =
+            rule.isRolling
+            ? [table.current] : [rule.period(before: table.current), table.current]
+        for period in recent where period.end > since {
+            for text in try BudgetTables.scopes(
+                withStatesOf: table.identity, period: period, in: database)
+            {
+                guard let number = scope(text, &table) else { continue }
+                _ = table.scopes[number].open(
+                    period, thresholdCount: definition.thresholds.count)
+            }
         }
         for number in table.scopes.indices {
             let text = table.scopes[number].text
@@ -116,13 +133,17 @@ extension BudgetEngine {
     private func loadForgiven(
         _ table: inout BudgetTable, from database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
+        let recent = table.recent
         for row in try LimitTables.forgiven(of: table.identity, in: database) {
-            let isCurrent = row.start == table.current.start
-            guard let number = isCurrent ? scope(row.scope, &table) : table.number(of: row.scope)
+            let period = recent.first { $0.start == row.start }
+            guard
+                let number = period == nil ? table.number(of: row.scope) : scope(row.scope, &table)
             else { continue }
-            if isCurrent {
-                let count = table.definition.thresholds.count
-                _ = table.scopes[number].open(table.current, thresholdCount: count)
+            if let period {
+                _ = table.scopes[number].open(
+                    period, thresholdCount: table.definition.thresholds.count)
+            }
+            if row.start == table.current.start {
                 table.scopes[number].rolling.forgiven = RollingSum(blob: row.buckets)
                 if table.scopes[number].activeAt == 0 { table.scopes[number].activeAt = now }
             }
@@ -133,33 +154,8 @@ extension BudgetEngine {
         }
     }
 
-    /// What the present period took over from the one before.
-    private func loadCarried(
-        _ table: inout BudgetTable, from database: borrowing Database
-    ) throws(SQLiteError) {
-        guard table.definition.rolloverCap != nil else { return }
-        // The one before passes on what it had taken over itself.
-        let last = table.definition.period.period(before: table.current)
-        for (text, amount) in try LimitTables.carried(
-            of: table.identity, period: last, in: database)
-        {
-            guard let number = table.number(of: text),
-                let place = table.scopes[number].index(of: last)
-            else { continue }
-            table.scopes[number].periods[place].carried = amount
-        }
-        for (text, amount) in try LimitTables.carried(
-            of: table.identity, period: table.current, in: database)
-        {
-            guard let number = scope(text, &table) else { continue }
-            let place = table.scopes[number].open(
-                table.current, thresholdCount: table.definition.thresholds.count)
-            table.scopes[number].periods[place].carried = amount
-        }
-    }
-
     /// The number of a stored scope; nil when the text is of other dimensions.
-    private func scope(_ text: String, _ table: inout BudgetTable) -> Int? {
+    func scope(_ text: String, _ table: inout BudgetTable) -> Int? {
         guard let texts = ScopeText.read(text, each: table.definition.each) else { return nil }
         let values = table.names.key(texts, each: table.definition.each)
         return table.scope(values, limit: limit(of: values, table))
@@ -205,6 +201,7 @@ extension BudgetEngine {
             }
             filled.add(cost.nanos, to: number, in: filled.current)
         }
+        filled.settle()
         table = filled
     }
 
@@ -248,11 +245,12 @@ extension BudgetEngine {
             if let kept { table.names = kept.names }
             var matcher = BudgetMatcher(definition, names: table.names)
             if let kept {
-                events += try carry(kept, into: &table, &tables, now: now)
+                events += try carry(kept, into: &table, &tables, in: database, now: now)
             } else {
                 try backfill(&table, &matcher, from: database, now: now)
                 let known = try BudgetTables.identities(named: definition.name, in: database)
                 try adoptStates(of: known, into: &table, from: database)
+                try redefineCarryOver(&table, nil, in: database)
                 for number in table.scopes.indices {
                     events += try evaluate(
                         &table.scopes[number], table.current, table, .limitRaised, &tables,
@@ -302,7 +300,8 @@ extension BudgetEngine {
 
     /// The same spend under new limits and thresholds.
     private func carry(
-        _ old: BudgetTable, into table: inout BudgetTable, _ tables: inout BudgetTables, now: Int64
+        _ old: BudgetTable, into table: inout BudgetTable, _ tables: inout BudgetTables,
+        in database: borrowing Database, now: Int64
     ) throws(SQLiteError) -> [BudgetEvent] {
         var events: [BudgetEvent] = []
         table.current = old.current
@@ -342,6 +341,8 @@ extension BudgetEngine {
             }
             table.scopes.append(moved)
         }
+        table.settle()
+        try redefineCarryOver(&table, old, in: database)
         for number in table.scopes.indices {
             for period in table.scopes[number].periods.map(\.period) {
                 events += try evaluate(

@@ -95,6 +95,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         _ group: [EventBatch], in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         staging.now = now
+        // The group may bring events that are late; what is decided must not change for them.
+        if mustReview { try keepCarryOver(in: database) }
         for batch in group { match(batch.rows, now: now) }
         let events = try evaluate(in: database, now: now)
         if !events.isEmpty { try report(events, database, now) }
@@ -237,6 +239,10 @@ extension BudgetEngine {
             book.tables[place.table].scopes[place.scope] = scope
         }
         for (table, period) in staging.periods { book.tables[table].current = period }
+        for (table, start) in staging.carried {
+            book.tables[table].carriedInto = start
+            book.tables[table].isCarryOverStored = true
+        }
         let evaluated = Set(staging.scopes.map(\.place))
         for table in staging.touched.indices {
             let period = book.tables[table].current

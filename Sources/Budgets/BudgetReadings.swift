@@ -62,7 +62,7 @@ extension BudgetEngine {
                 if let owner, place.map({ scopes[number].values[$0] != owner }) ?? true { continue }
                 let utilization = BudgetStatus.utilizationNanos(
                     spent: scopes[number].spent(in: table.current),
-                    limit: scopes[number].limit(in: table.current))
+                    limit: scopes[number].limit(in: table.current, at: table.seenAt))
                 chosen.append(
                     ChosenScope(
                         place: ScopePlace(table: index, scope: number), utilization: utilization))
@@ -86,7 +86,7 @@ extension BudgetTable {
         let period = scopes[number].index(of: current)
         return BudgetReadings.Row(
             budget: chosen.place.table, values: scopes[number].values,
-            limit: scopes[number].limit(in: current),
+            limit: scopes[number].limit(in: current, at: seenAt),
             spent: scopes[number].spent(in: current),
             reserved: NanoUSD(nanos: number < reserved.count ? reserved[number] : 0),
             utilizationNanos: chosen.utilization,

@@ -42,6 +42,8 @@ struct BudgetStaging {
     var scopes: [(place: ScopePlace, scope: BudgetScope)] = []
     /// Tables whose current period will be another.
     var periods: [(table: Int, period: Period)] = []
+    /// Tables of which it is stored what the period of this start has taken over.
+    var carried: [(table: Int, start: Int64)] = []
 
     mutating func prepare(tables: Int) {
         while current.count < tables {
@@ -95,5 +97,6 @@ struct BudgetStaging {
         amounts.removeAll(keepingCapacity: true)
         scopes.removeAll()
         periods.removeAll()
+        carried.removeAll()
     }
 }

@@ -87,7 +87,7 @@ extension BudgetEngine {
             budget: table.definition,
             scope: table.names.values(scope.values, each: table.definition.each),
             scopeText: scope.text, period: table.shown(table.current, at: table.seenAt),
-            limit: scope.limit(in: table.current),
+            limit: scope.limit(in: table.current, at: table.seenAt),
             spent: spend?.spent ?? .zero, reserved: NanoUSD(nanos: reserved),
             crossed: table.definition.thresholds.indices.map {
                 spend?.states[$0].isCrossed ?? false

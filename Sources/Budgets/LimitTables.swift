@@ -130,6 +130,9 @@ enum LimitTables {
         return rows
     }
 
+    /// Stands for a budget's scopes altogether: no scope has this text.
+    static let everyScope = ""
+
     static func writeCarried(
         _ carried: NanoUSD, _ period: Period, _ scope: String, _ identity: String,
         into database: borrowing Database

@@ -13,6 +13,10 @@ public protocol CommitParticipant: AnyObject, Sendable {
     /// already.
     func replay(_ rows: EventRows)
 
+    /// The last of them was replayed: the state is that of the last commit, and is read from now
+    /// on.
+    func recovered()
+
     /// Before the transaction of a group, for the events of one request if some of them name a
     /// reservation. May mark events as duplicates.
     func admit(
@@ -51,6 +55,8 @@ public protocol CommitParticipant: AnyObject, Sendable {
 
 extension CommitParticipant {
     public var needsCheckpoint: Bool { false }
+
+    public func recovered() {}
 
     public func admit(
         _ batch: EventBatch, _ range: Range<Int>, in database: borrowing Database, now: Int64

@@ -45,6 +45,7 @@ enum Recovery {
             for participant in participants { participant.replay(rows) }
             return true
         }
+        for participant in participants { participant.recovered() }
         var recovered = Recovered(
             state: state, storedNames: storedNames,
             mustCheckpoint: meta.isEmpty || old != settings)

@@ -42,6 +42,7 @@ struct AdmissionModel {
     var spends: [Spend] = []
     /// By tenant and day, in nano-dollars.
     private var carried: [String: [Int64: Int64]] = [:]
+    private var decidedDay: Int64?
 
     private func counts(_ spend: Spend, _ budget: String, _ seconds: Int64) -> Bool {
         if spend.forgivenBy.contains(budget) { return false }
@@ -70,11 +71,12 @@ struct AdmissionModel {
         return daily * 1_000_000_000 + (carried[tenant]?[seconds / 86_400] ?? 0)
     }
 
-    /// With each look at the time: who spent something the day before takes over what was left.
+    /// With the first look at the time on a day, of which a start is one: who spent something the day before takes over what was left.
     mutating func decideCarry(now: Int64) {
         let day = now / 1_000_000_000 / 86_400
-        for tenant in Set(spends.filter { $0.day == day - 1 }.map(\.tenant))
-        where carried[tenant]?[day] == nil {
+        guard decidedDay != day else { return }
+        decidedDay = day
+        for tenant in Set(spends.filter { $0.day == day - 1 }.map(\.tenant)) {
             let spent = spends.filter {
                 $0.tenant == tenant && $0.day == day - 1 && !$0.forgivenBy.contains("daily")
             }.reduce(0) { $0 + $1.amount }
@@ -112,7 +114,11 @@ struct AdmissionModel {
     }
 
     /// True when the event counts.
-    mutating func event(_ tenant: String, _ amount: Int64, naming id: String?, now: Int64) -> Bool {
+    ///
+    /// - Parameter at: Unix seconds.
+    mutating func event(
+        _ tenant: String, _ amount: Int64, naming id: String?, at: Int64, now: Int64
+    ) -> Bool {
         if let id, let entry = entries[id], entry.tenant == tenant {
             if entry.state == .settled { return false }
             if isLive(entry, now: now) {
@@ -121,7 +127,7 @@ struct AdmissionModel {
                 entries[id]?.isUsed = true
             }
         }
-        spends.append(Spend(tenant: tenant, at: now / 1_000_000_000, amount: amount))
+        spends.append(Spend(tenant: tenant, at: at, amount: amount))
         return true
     }
 }

@@ -16,10 +16,13 @@ private final class AdmissionRun {
     var model = AdmissionModel()
     var random: SeededRandom
     var ids: [String] = []
+    /// Committed since the last checkpoint.
+    private var tail: [(CostEvent, String)] = []
 
     init(seed: UInt64) throws {
         random = SeededRandom(seed: seed)
         harness = try BudgetHarness(Self.budgets(model))
+        model.decideCarry(now: harness.now)
     }
 
     /// By day with what was left of the day before, and always the last hour.
@@ -107,13 +110,15 @@ private final class AdmissionRun {
     private func event() throws {
         let batch = EventBatch()
         var wanted: [(tenant: String, amount: Int64, id: String?)] = []
+        // Some come a day late.
+        let at = harness.now - (random.chance(15) ? 86_400 * BudgetHarness.second : 0)
         for _ in 0...random.below(3) {
             let id = !ids.isEmpty && random.chance(70) ? random.pick(Array(ids.suffix(12))) : nil
             let owner = id.flatMap { model.entries[$0]?.tenant }
             let tenant =
                 random.chance(90) ? owner ?? random.pick(Self.tenants) : random.pick(Self.tenants)
             let amount = Int64(1 + random.below(8))
-            var (event, _) = harness.event(Double(amount), tenant: tenant)
+            var (event, _) = harness.event(Double(amount), tenant: tenant, at: at)
             if let id { event.reservation = batch.rows.append(Array(id.utf8).span) }
             batch.rows.events.append(event)
             wanted.append((tenant, amount, id))
@@ -124,7 +129,8 @@ private final class AdmissionRun {
         var after = model
         for (index, entry) in wanted.enumerated() {
             let counts = after.event(
-                entry.tenant, entry.amount, naming: entry.id, now: harness.now)
+                entry.tenant, entry.amount, naming: entry.id, at: at / BudgetHarness.second,
+                now: harness.now)
             #expect(batch.rows.events[index].isDuplicate == !counts, "\(entry)")
         }
         try transaction(isLost: isLost) {
@@ -135,6 +141,10 @@ private final class AdmissionRun {
         } else {
             harness.engine.committed()
             model = after
+            for var event in batch.rows.events where !event.isDuplicate {
+                event.reservation = CostEvent().reservation
+                tail.append((event, ""))
+            }
         }
     }
 
@@ -150,8 +160,13 @@ private final class AdmissionRun {
     }
 
     private func crash() throws {
-        try harness.checkpoint()
-        try harness.restart(Self.budgets(model))
+        if random.chance(50) {
+            try harness.checkpoint()
+            tail.removeAll()
+        }
+        try harness.restart(Self.budgets(model), replaying: tail)
+        // A start looks at the time before anybody asks.
+        model.decideCarry(now: harness.now)
     }
 
     private func changeLimit() throws {

@@ -204,9 +204,8 @@ import Usage
         try harness.checkpoint()
         try harness.commit([harness.event(25)])
         #expect(harness.events() == ["crossed tenant=a 2026-11 0.75 [0.75]"])
-        try harness.restart(definitions)
         // The ledger applies the events after the checkpoint again.
-        harness.replay([harness.event(25)])
+        try harness.restart(definitions, replaying: [harness.event(25)])
         #expect(harness.spent("tenant=a") == "80.00")
         harness.advance(seconds: 10)
         try harness.tick()

@@ -31,10 +31,15 @@ final class BudgetHarness {
             reconcile: { open, budgets, _, _ in told.note(open: open, budgets: budgets) }
         ) { events, _, _ in told.add(events) }
         try engine.recover(from: database, now: now)
+        engine.recovered()
     }
 
     /// A new process on the same store, after a crash or a stop.
-    func restart(_ definitions: [BudgetDefinition]) throws {
+    ///
+    /// - Parameter events: committed after the last checkpoint.
+    func restart(
+        _ definitions: [BudgetDefinition], replaying events: [(CostEvent, String)] = []
+    ) throws {
         let told = told
         engine = BudgetEngine(
             definitions: definitions, names: names, now: now,
@@ -42,6 +47,8 @@ final class BudgetHarness {
             reconcile: { open, budgets, _, _ in told.note(open: open, budgets: budgets) }
         ) { events, _, _ in told.add(events) }
         try engine.recover(from: database, now: now)
+        engine.replay(batch(events).rows)
+        engine.recovered()
     }
 
     /// Unix seconds.
@@ -121,9 +128,6 @@ final class BudgetHarness {
         try database.execute("rollback")
         engine.rolledBack()
     }
-
-    /// Events that were committed after the last checkpoint, at a start.
-    func replay(_ events: [(CostEvent, String)]) { engine.replay(batch(events).rows) }
 
     func tick() throws {
         // After a start or a reload the first one looks at everything, the next at the time.

@@ -49,6 +49,24 @@ import Usage
         #expect(harness.open == [])
     }
 
+    @Test func `a crash right after the end of a period tells its crossing once`() throws {
+        let definitions = [BudgetHarness.budget(kind: .hour)]
+        let harness = try BudgetHarness(definitions)
+        try harness.tick()
+        try harness.checkpoint()
+        harness.advance(seconds: 3500)
+        let event = harness.event(50)
+        try harness.commit([event])
+        #expect(harness.events() == ["crossed tenant=a 2026-11-20T10Z 0.5 [0.5]"])
+        harness.advance(seconds: 200)
+        try harness.restart(definitions, replaying: [event])
+        try harness.tick()
+        #expect(harness.events() == ["resolved tenant=a 2026-11-20T10Z 0.5 period_ended"])
+        harness.advance(seconds: 3200)
+        try harness.commit([harness.event(1, at: event.0.timestamp)])
+        #expect(harness.events() == [])
+    }
+
     @Test func `one call is no pace, two minutes of calls are`() throws {
         let harness = try BudgetHarness([BudgetHarness.budget(100, burns: true)])
         try harness.commit([harness.event(3)])

@@ -67,6 +67,24 @@ import Usage
         #expect(limit(harness) == "100.00")
     }
 
+    @Test func `a limit whose time ended while costgauge was down is not read any more`() throws {
+        let harness = try BudgetHarness([Self.budget()])
+        try harness.tick()
+        try harness.commit([harness.event(40)])
+        let until = harness.seconds + 600
+        _ = try set(harness, ScopeLimit(limit: dollars(200), until: until))
+        try harness.checkpoint()
+        harness.advance(seconds: 600)
+        try harness.restart([Self.budget()])
+        let (status, row) = (
+            harness.engine.statuses(countMax: 1)[0], harness.engine.readings(countMax: 1).rows[0]
+        )
+        #expect(status.limit == dollars(100) && status.utilizationNanos == 400_000_000)
+        #expect(row.limit == dollars(100) && row.utilizationNanos == 400_000_000)
+        try harness.tick()
+        #expect(harness.engine.limits(of: "b").isEmpty)
+    }
+
     @Test func `a limit of a scope that has not spent yet counts from its first call on`() throws {
         let harness = try BudgetHarness([Self.budget()])
         _ = try set(harness, ScopeLimit(limit: dollars(7), until: nil), "tenant=new%20one")
@@ -150,8 +168,7 @@ import Usage
         #expect(harness.spent("tenant=a") == "0.00" && harness.spent("tenant=b") == "10.00")
         #expect(harness.events() == ["resolved tenant=a 2026-11-20 0.75 reset"])
         // Nothing was checkpointed since: all of it comes from the rows again.
-        try harness.restart([Self.budget()])
-        harness.replay(events)
+        try harness.restart([Self.budget()], replaying: events)
         try harness.tick()
         #expect(harness.spent("tenant=a") == "0.00" && harness.spent("tenant=b") == "10.00")
         harness.advance(seconds: 3600)

@@ -155,8 +155,7 @@ private let hour: Int64 = 3600
         let late = harness.event(40)
         try harness.commit([late])
         let events = harness.events()
-        try harness.restart([Self.budget()])
-        harness.replay([late])
+        try harness.restart([Self.budget()], replaying: [late])
         try harness.tick()
         #expect(harness.spent("tenant=a") == "70.00" && harness.events() == [])
         #expect(events.count == 1)
@@ -209,8 +208,7 @@ private let hour: Int64 = 3600
         }
         #expect(harness.spent("tenant=a") == "0.00")
         #expect(harness.events().count == 2)
-        try harness.restart([Self.budget()])
-        harness.replay([event])
+        try harness.restart([Self.budget()], replaying: [event])
         try harness.tick()
         #expect(harness.spent("tenant=a") == "0.00")
         try harness.commit([harness.event(7)])
@@ -218,5 +216,45 @@ private let hour: Int64 = 3600
         harness.advance(seconds: 3660)
         try harness.tick()
         #expect(harness.spent("tenant=a") == "0.00")
+    }
+
+    @Test func `a start reads the present before its first tick`() throws {
+        let harness = try BudgetHarness([Self.budget()])
+        try harness.tick()
+        try harness.commit([harness.event(10)])
+        try harness.checkpoint()
+        harness.advance(seconds: 600)
+        let last = harness.event(60)
+        try harness.commit([last])
+        func read() -> [String] {
+            let status = harness.engine.statuses(countMax: 9)[0]
+            let reading = harness.engine.readings(countMax: 9).rows[0]
+            let named = harness.engine.status(of: "b", scope: ["a"])
+            #expect(reading.utilizationNanos == status.utilizationNanos)
+            return [status.spent.decimal, reading.spent.decimal, named?.spent.decimal ?? ""]
+        }
+        #expect(read() == ["70.00", "70.00", "70.00"])
+        // After a crash, and after a stop of an hour, of which the store holds more than counts.
+        try harness.restart([Self.budget()], replaying: [last])
+        #expect(read() == ["70.00", "70.00", "70.00"])
+        try harness.checkpoint()
+        harness.advance(seconds: 3100)
+        try harness.restart([Self.budget()])
+        #expect(read() == ["60.00", "60.00", "60.00"])
+    }
+
+    @Test func `a rolling budget that a reload brings reads its past at once`() throws {
+        let harness = try BudgetHarness([])
+        let quarter = harness.now / 900 / 1_000_000_000
+        try harness.database.execute(
+            """
+            insert into rollups values (\(quarter), \(harness.names.intern("a")), 0,
+                0, 0, 0, 0, 0, 0, 256, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 92000000000, 0)
+            """)
+        try harness.redefine([Self.budget()])
+        #expect(harness.spent("tenant=a") == "92.00")
+        #expect(harness.events().count == 1)
+        try harness.tick()
+        #expect(harness.spent("tenant=a") == "92.00" && harness.events() == [])
     }
 }
