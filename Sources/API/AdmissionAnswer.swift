@@ -97,6 +97,13 @@ struct AdmissionAnswer {
         owner == nil || budget.scope.contains { $0.dimension == .tenant && $0.value == owner }
     }
 
+    /// A reason given by hand is for those whom it is about: that of a model or a user of all may
+    /// name other tenants. One by a budget holds the budget's name only.
+    private func showsReason(_ pause: ScopePause) -> Bool {
+        owner == nil || pause.budget != nil
+            || (pause.dimension == .tenant && pause.value == owner)
+    }
+
     private var code: String {
         switch decision.reason {
         case .paused: "scope_paused"
@@ -108,7 +115,7 @@ struct AdmissionAnswer {
     private var message: String {
         if let pause = decision.pause {
             return "\(pause.dimension) \(pause.value) is paused"
-                + (pause.reason.isEmpty ? "" : ": \(pause.reason)")
+                + (pause.reason.isEmpty || !showsReason(pause) ? "" : ": \(pause.reason)")
         }
         guard let budget = decision.budget else { return "the call is denied" }
         guard isVisible(budget) else { return "\(budget.name) is used up" }

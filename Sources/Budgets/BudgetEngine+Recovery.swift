@@ -250,6 +250,8 @@ extension BudgetEngine {
                 try backfill(&table, &matcher, from: database, now: now)
                 let known = try BudgetTables.identities(named: definition.name, in: database)
                 try adoptStates(of: known, into: &table, from: database)
+                try loadForgiven(&table, from: database, now: now)
+                table.settle()
                 try redefineCarryOver(&table, nil, in: database)
                 for number in table.scopes.indices {
                     events += try evaluate(

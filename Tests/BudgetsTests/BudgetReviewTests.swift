@@ -67,6 +67,30 @@ import Usage
         #expect(harness.events() == [])
     }
 
+    @Test func `a budget that a reload brings back was reset as it would be after a start`() throws
+    {
+        let (budget, other) = (BudgetHarness.budget(100), BudgetHarness.budget(50, name: "other"))
+        let harness = try BudgetHarness([budget])
+        try harness.commit([harness.event(70)])
+        try harness.change { engine, database, now in
+            _ = try engine.reset(budget: "b", scope: nil, in: database, now: now)
+        }
+        let quarter = harness.now / 900 / 1_000_000_000
+        try harness.database.execute(
+            """
+            insert into rollups values (\(quarter), \(harness.names.intern("a")), 0,
+                0, 0, 0, 0, 0, 0, 256, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 70000000000, 0)
+            """)
+        try harness.keepSums()
+        try harness.redefine([other])
+        try harness.redefine([budget])
+        #expect(harness.spent("tenant=a") == "0.00")
+        try harness.commit([harness.event(3)])
+        try harness.checkpoint()
+        try harness.restart([budget])
+        #expect(harness.spent("tenant=a") == "3.00")
+    }
+
     @Test func `one call is no pace, two minutes of calls are`() throws {
         let harness = try BudgetHarness([BudgetHarness.budget(100, burns: true)])
         try harness.commit([harness.event(3)])

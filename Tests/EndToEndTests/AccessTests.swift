@@ -143,6 +143,35 @@ import Testing
         #expect(try ask(second, "POST", "/v1/scopes/nothing/b/pause", "root-token").status == 404)
     }
 
+    @Test func `P15 a tenant reads why it is paused, not why something else is`() throws {
+        let server = try start()
+        func pause(_ scope: String, _ reason: String) throws {
+            let answer = try ask(
+                server, "POST", "/v1/scopes/\(scope)/pause", "root-token",
+                #"{"reason":"\#(reason)"}"#)
+            #expect(answer.status == 200)
+        }
+        func denial(_ path: String, _ token: String, _ call: String) throws -> String {
+            let answer = try ask(server, "POST", path, token, call)
+            #expect(answer.status == 429 && answer.text.contains("scope_paused"))
+            return answer.text
+        }
+        try pause("model/m", "eve of other runs a loop")
+        let call = #"{"tenant":"acme","model":"m","cost_usd":"0.01"}"#
+        for path in ["/v1/check", "/v1/reservations"] {
+            let text = try denial(path, "acme-token", call)
+            #expect(text.contains("\"model m is paused\"") && !text.contains("eve"), "\(text)")
+            #expect(
+                try denial(path, "app-token-1", call).contains(
+                    "model m is paused: eve of other runs a loop"))
+        }
+        #expect(try ask(server, "POST", "/v1/scopes/model/m/unpause", "root-token").status == 200)
+        try pause("tenant/acme", "ask finance")
+        #expect(
+            try denial("/v1/check", "acme-token", call).contains(
+                "tenant acme is paused: ask finance"))
+    }
+
     @Test func `spend past limit and grace pauses its tenant once, and is told`() throws {
         let file = try place.file(
             "p.yaml",
