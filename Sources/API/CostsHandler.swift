@@ -33,11 +33,14 @@ struct CostsHandler: Sendable {
         spend.limit = limit
         spend.offset = start
         let (wanted, sum) = (spend, total)
-        let (found, totals) = try services.read { database throws(SQLiteError) in
-            (
-                try wanted.run(on: database, groupsMax: Self.groupsMax),
-                try sum.run(on: database)
-            )
+        let (found, totals, range) = try services.read { database throws(SQLiteError) in
+            // All of the same events.
+            try database.reading { database throws(SQLiteError) in
+                (
+                    try wanted.run(on: database, groupsMax: Self.groupsMax),
+                    try sum.run(on: database), try wanted.range(on: database)
+                )
+            }
         }
         guard let rows = found else {
             throw APIError(
@@ -47,8 +50,8 @@ struct CostsHandler: Sendable {
         }
         return .json(
             JSONWriter.object { json in
-                json.add("since", unixNanos: wanted.since ?? 0)
-                json.add("until", unixNanos: until ?? now)
+                json.add("since", unixNanos: range.since ?? 0)
+                json.add("until", unixNanos: range.until ?? now)
                 json.array("group_by") { json in
                     for dimension in wanted.groupBy { json.add(nil, dimension.description) }
                 }

@@ -1,12 +1,13 @@
 internal import Logging
 internal import SQLite
+internal import Wire
 
 /// Makes old roll-ups coarser: quarter hours become hours after 35 days, hours become days after
 /// 400. The rows stay in their table, under the quarter hour in which the hour or day begins, so
 /// that every query and every sum over them stays as it is. All days are UTC; a budget that is new
 /// and whose zone is off by a half hour sees spend of so long ago up to 30 minutes early.
 struct RollUpCompaction {
-    private struct Step {
+    fileprivate struct Step {
         let key: String
         /// Quarter hours in one row afterwards.
         let width: Int64
@@ -14,7 +15,7 @@ struct RollUpCompaction {
     }
 
     private static let day: Int64 = 86_400_000_000_000
-    private static let steps = [
+    fileprivate static let steps = [
         Step(key: "hours_up_to", width: 4, ageNanos: 35 * day),
         Step(key: "days_up_to", width: 96, ageNanos: 400 * day),
     ]
@@ -72,5 +73,25 @@ struct RollUpCompaction {
             commit
             """)
         return true
+    }
+}
+
+/// How fine the past is stored at this moment.
+struct StoredSteps {
+    /// Quarter hours in one row before the quarter hour `end`; the coarsest first.
+    private var steps: [(end: Int64, width: Int64)] = []
+
+    init(_ database: borrowing Database) throws(SQLiteError) {
+        for step in RollUpCompaction.steps.reversed() {
+            let end = try RollUpTail.meta(step.key, in: database)
+            steps.append((end, step.width))
+        }
+    }
+
+    /// The quarter hour under which the sums of another one are stored. Events that came after
+    /// their time had been made coarser keep their own quarter hour, behind this one.
+    func start(of quarter: Int64) -> Int64 {
+        let width = steps.first { quarter < $0.end }?.width ?? 1
+        return floorDivide(quarter, width) * width
     }
 }

@@ -1,30 +1,42 @@
-internal import SQLite
+public import SQLite
 internal import Usage
+internal import Wire
 
 // Where the sums of a query come from: `spend_sums` for what they answer exactly, roll-ups for the
 // rest, and those of the events that are in neither yet.
 extension SpendQuery {
     /// Quarter hours since 1970, the end exclusive; nil: open.
-    private struct Span {
+    struct Span {
         var from: Int64?
         var to: Int64?
 
         var isEmpty: Bool { from.flatMap { from in to.map { $0 <= from } } ?? false }
     }
 
-    private var asked: Span {
-        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
-        return Span(
-            from: since.map { $0 / quarterNanos },
-            to: until.map { ($0 + quarterNanos - 1) / quarterNanos })
+    private static let quarterNanos = RollUpDelta.seconds * 1_000_000_000
+
+    /// What is really summed, in Unix nanoseconds: `since` and `until`, each rounded down to where
+    /// the stored sum that it falls into begins: the quarter hour, of long ago the hour or the day.
+    public func range(
+        on database: borrowing Database
+    ) throws(SQLiteError) -> (since: Int64?, until: Int64?) {
+        let span = try span(database)
+        return (span.from.map { $0 * Self.quarterNanos }, span.to.map { $0 * Self.quarterNanos })
+    }
+
+    func span(_ database: borrowing Database) throws(SQLiteError) -> Span {
+        let steps = try StoredSteps(database)
+        func start(_ moment: Int64) -> Int64 {
+            steps.start(of: floorDivide(moment, Self.quarterNanos))
+        }
+        return Span(from: since.map(start), to: until.map(start))
     }
 
     /// The roll-ups of the events that are in no stored sum yet.
-    func tail(_ database: borrowing Database) throws(SQLiteError) -> RollUpTail {
-        let quarterNanos = RollUpDelta.seconds * 1_000_000_000
-        return try RollUpTail(
-            database, through: .last, since: asked.from.map { $0 * quarterNanos } ?? .min,
-            until: asked.to.map { $0 * quarterNanos } ?? .max)
+    func tail(_ span: Span, _ database: borrowing Database) throws(SQLiteError) -> RollUpTail {
+        try RollUpTail(
+            database, through: .last, since: span.from.map { $0 * Self.quarterNanos } ?? .min,
+            until: span.to.map { $0 * Self.quarterNanos } ?? .max)
     }
 
     /// The only dimension that the query is about, `.some(nil)` when it is about everything; nil
@@ -37,10 +49,10 @@ extension SpendQuery {
 
     /// Selects of (span, keys, events, unpriced, input, output, cost) with the values that they
     /// bind. Rows are narrow and not summed; a span is the quarter hour at which it begins.
-    func sources(_ bindings: inout [String]) -> [String] {
+    func sources(_ asked: Span, _ bindings: inout [String]) -> [String] {
         var selects: [String] = []
         var rest = [asked]
-        if let subject, let sums = sumsSpan(subject) {
+        if let subject, let sums = sumsSpan(subject, asked) {
             selects.append(sumsSelect(subject, sums, &bindings))
             rest = [
                 Span(from: asked.from, to: sums.from), Span(from: sums.to, to: asked.to),
@@ -52,7 +64,7 @@ extension SpendQuery {
     }
 
     /// The whole hours or days within what is asked, if steps do not cut them.
-    private func sumsSpan(_ subject: Dimension?) -> Span? {
+    private func sumsSpan(_ subject: Dimension?, _ asked: Span) -> Span? {
         guard SpendSums.code(of: subject) != nil else { return nil }
         let width = SpendSums.hours(of: subject) * 4
         if let stepSeconds, stepSeconds % (width * RollUpDelta.seconds) != 0 { return nil }

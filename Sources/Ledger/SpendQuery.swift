@@ -5,9 +5,10 @@ public import Usage
 /// after them, in one read transaction, so that every committed event counts once.
 public struct SpendQuery: Sendable {
     public var groupBy: [Dimension]
-    /// Unix nanoseconds, rounded down to the quarter hour that roll-ups are kept by.
+    /// Unix nanoseconds, rounded down as `range` says.
     public var since: Int64?
-    /// Exclusive.
+    /// Exclusive, rounded down in the same way: spans that follow on one another count every event
+    /// once.
     public var until: Int64?
     public var filters: [(dimension: Dimension, value: String)]
     /// Also by spans of so many seconds, a multiple of `stepUnit`, counted from 1970 in UTC.
@@ -70,9 +71,10 @@ public struct SpendQuery: Sendable {
         _ database: borrowing Database, _ groupsMax: Int
     ) throws(SQLiteError) -> [Row]? {
         var bindings: [String] = []
-        let sources = sources(&bindings).joined(separator: " union all ")
+        let span = try span(database)
+        let sources = sources(span, &bindings).joined(separator: " union all ")
         var groups = SpendGroups(width: groupBy.count + 1)
-        let tail = try tail(database)
+        let tail = try tail(span, database)
         try tail.lend { () throws(SQLiteError) in
             var select = try database.prepare(sources)
             for (index, value) in bindings.enumerated() {

@@ -29,9 +29,12 @@ struct TopSpenders: Sendable {
         _ dimension: Dimension, of budget: AlertBudget, _ definition: BudgetDefinition,
         in database: borrowing Database
     ) -> [TopSpender] {
+        // A rolling budget's time ends within the quarter hour whose spend told of it.
+        let unit = SpendQuery.stepUnit
+        let end = (budget.periodEnd + unit - 1) / unit * unit
         let query = SpendQuery(
             groupBy: [dimension] + definition.match.map(\.dimension).filter { $0 != dimension },
-            since: budget.periodStart * 1_000_000_000, until: budget.periodEnd * 1_000_000_000,
+            since: budget.periodStart * 1_000_000_000, until: end * 1_000_000_000,
             filters: zip(definition.each, budget.scope).map { ($0, $1.value) })
         guard let rows = try? query.run(on: database) else { return [] }
         var sums: [String: NanoUSD] = [:]

@@ -47,6 +47,8 @@ struct Report {
         var change: NanoUSD { now - before }
     }
 
+    /// What `--since` and `--until` come to, Unix nanoseconds: sums are kept by quarter hours.
+    var range: (since: Int64?, until: Int64?) = (nil, nil)
     var total = SpendQuery.Row(values: [])
     var sections: [Section] = []
     var budgets: [Budget] = []
@@ -67,6 +69,8 @@ struct Report {
 /// Where rows come from: a data directory, or a server.
 protocol ReportSource: ~Copyable {
     func rows(_ query: SpendQuery) throws -> [SpendQuery.Row]
+    /// See `SpendQuery.range`.
+    func range(_ query: SpendQuery) throws -> (since: Int64?, until: Int64?)
     func budgets() throws -> [Report.Budget]
     func anomalies() throws -> [Report.Unusual]
 }
@@ -82,6 +86,10 @@ extension Report {
             try source.rows(
                 SpendQuery(
                     groupBy: dimensions, since: since, until: until, filters: flags.filters))
+        }
+        if flags.since != nil || flags.until != nil {
+            range = try source.range(
+                SpendQuery(groupBy: [], since: flags.since, until: flags.until))
         }
         total = try rows([], since: flags.since, until: flags.until).first ?? total
         for dimensions in groupings {
@@ -126,6 +134,10 @@ struct StoredReport: ReportSource, ~Copyable {
     let database: Database
 
     func rows(_ query: SpendQuery) throws -> [SpendQuery.Row] { try query.run(on: database) }
+
+    func range(_ query: SpendQuery) throws -> (since: Int64?, until: Int64?) {
+        try query.range(on: database)
+    }
 
     func budgets() throws -> [Report.Budget] {
         let alerts = try AlertTable.list(

@@ -9,6 +9,10 @@ extension Report {
         var bytes: [UInt8] = []
         bytes.append("{\"total\":" as StaticString)
         Self.append(total, [], to: &bytes)
+        for (key, time) in [("since", range.since), ("until", range.until)] {
+            guard let time else { continue }
+            bytes.append(",\"\(key)\":\"\(RFC3339.text(unixNanos: time))\"")
+        }
         for section in sections {
             bytes.append(",\"by_" as StaticString)
             bytes.append(section.dimensions.map(\.description).joined(separator: "_"))

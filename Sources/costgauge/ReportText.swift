@@ -16,12 +16,20 @@ struct ReportText {
         if report.total.unpricedEvents > 0 {
             text += ", and \(report.total.unpricedEvents) calls without a known price"
         }
-        text += "\n"
+        text += "\n" + span
         for section in report.sections { text += "\n" + table(section) }
         if !report.budgets.isEmpty { text += "\n" + budgets }
         if !report.movers.isEmpty { text += "\n" + movers }
         if !report.anomalies.isEmpty { text += "\n" + anomalies }
         return text
+    }
+
+    /// From when on and before when, if somebody asked for a part; sums begin on quarter hours.
+    private var span: String {
+        let words = [("from", report.range.since), ("before", report.range.until)].compactMap {
+            word, time in time.map { "\(word) \(RFC3339.text(unixNanos: $0))" }
+        }
+        return words.isEmpty ? "" : words.joined(separator: ", ") + "\n"
     }
 
     private func table(_ section: Report.Section) -> String {

@@ -26,9 +26,22 @@ struct ServerReport: ReportSource {
         }
     }
 
-    func rows(_ query: SpendQuery) throws -> [SpendQuery.Row] {
-        var path = "/v1/costs?limit=1000"
-        path += "&group_by=" + query.groupBy.map(\.description).joined(separator: ",")
+    func range(_ query: SpendQuery) throws -> (since: Int64?, until: Int64?) {
+        let answer = try get(Self.path(query, limit: 1))
+        func moment(_ key: String) -> Int64? {
+            answer?[key]?.string.flatMap { RFC3339.read(Array($0.utf8).span) }
+        }
+        return (
+            query.since.flatMap { _ in moment("since") },
+            query.until.flatMap { _ in moment("until") }
+        )
+    }
+
+    private static func path(_ query: SpendQuery, limit: Int) -> String {
+        var path = "/v1/costs?limit=\(limit)"
+        if !query.groupBy.isEmpty {
+            path += "&group_by=" + query.groupBy.map(\.description).joined(separator: ",")
+        }
         // The beginning of time, as a data directory would mean it.
         path += "&since=" + PercentEncoding.encode(RFC3339.text(unixNanos: query.since ?? 0))
         if let until = query.until {
@@ -37,6 +50,11 @@ struct ServerReport: ReportSource {
         for filter in query.filters {
             path += "&\(filter.dimension)=\(PercentEncoding.encode(filter.value))"
         }
+        return path
+    }
+
+    func rows(_ query: SpendQuery) throws -> [SpendQuery.Row] {
+        let path = Self.path(query, limit: 1000)
         var rows: [SpendQuery.Row] = []
         var cursor = ""
         for _ in 0..<Self.pagesMax {

@@ -54,6 +54,56 @@ import Testing
         #expect(seen == ["", "chat", "search"])
     }
 
+    @Test
+    func
+        `spans that follow on one another count an event once, and the answer says which they are`()
+        throws
+    {
+        let server = try Costgauge(storage: place.path)
+        let client = try server.client()
+        let base = Int(Date().timeIntervalSince1970) / 900 * 900 - 8 * 900
+        let events = [(100, "10"), (500, "3")].map {
+            #"{"tenant":"t","cost_usd":"\#($1)","timestamp":\#(base + $0)}"#
+        }
+        #expect(try client.post(events.joined(separator: "\n")).status == 200)
+        func time(_ offset: Int) -> String {
+            Date(timeIntervalSince1970: Double(base + offset)).ISO8601Format()
+        }
+        for (since, until, cost, from, to) in [
+            (0, 900, "13.00", 0, 900), (0, 300, "0.00", 0, 0), (300, 900, "13.00", 0, 900),
+            (200, 201, "0.00", 0, 0), (901, 1801, "0.00", 900, 1800),
+        ] {
+            let answer = try client.request(
+                "GET", "/v1/costs?group_by=tenant&since=\(base + since)&until=\(base + until)"
+            ).json()
+            let total = answer["total"] as? [String: Any]
+            #expect(total?["cost_usd"] as? String == cost, "\(since) \(until)")
+            #expect(answer["since"] as? String == time(from))
+            #expect(answer["until"] as? String == time(to))
+            for source in [
+                "--url=http://127.0.0.1:\(server.port)", "--storage.path=\(place.path)",
+            ] {
+                func report(_ format: String...) throws -> String {
+                    try ChildProcess.run(
+                        Costgauge.executable,
+                        [
+                            "report", source, "--since=\(time(since))", "--until=\(time(until))",
+                        ] + format
+                    ).output
+                }
+                let text = try report()
+                let calls = cost == "13.00" ? 2 : 0
+                #expect(
+                    text.hasPrefix(
+                        "Spend $\(cost) in \(calls) calls\n"
+                            + "from \(time(from)), before \(time(to))\n"), "\(text)")
+                #expect(
+                    try report("--json").contains(
+                        #","since":"\#(time(from))","until":"\#(time(to))","#))
+            }
+        }
+    }
+
     @Test func `what a query cannot mean is refused by name`() throws {
         let server = try Costgauge(storage: place.path)
         let client = try server.client()

@@ -50,6 +50,63 @@ import Usage
                 "select sum(events) from rollups where quarter = \(veryOld)") == 16)
     }
 
+    @Test func `spans that follow on one another count everything once, however coarse the past`()
+        throws
+    {
+        let place = TemporaryDirectory()
+        let time = ManualTime()
+        let harness = try LedgerHarness(path: place.path, time: time)
+        let (day, minute): (Int64, Int64) = (86_400_000_000_000, 60_000_000_000)
+        let midnight = time.unixNanos / day * day
+        let ages = [Int64(0), 50, 450]
+        func commit(_ harness: LedgerHarness) {
+            for age in ages {
+                for place in Int64(0)..<24 {
+                    let at = midnight - age * day - 4 * minute + place * 7 * minute
+                    harness.commit([harness.event("t\(place % 2)", "m", cost: 1, at: at)])
+                }
+            }
+        }
+        commit(harness)
+        harness.stop()
+        let again = try LedgerHarness(path: place.path, time: time)
+        let reader = try DataDirectory.openForReading(
+            path: place.path, schema: LedgerHarness.schema)
+        func meta(_ key: String) throws -> Int64 { try RollUpTail.meta(key, in: reader) }
+        let old = (midnight - 450 * day) / 900_000_000_000
+        let isDone = try eventually {
+            time.advance(seconds: 2)
+            return try meta("hours_up_to") >= old + 400 * 96 + 12 && meta("days_up_to") > old + 95
+        }
+        #expect(isDone)
+        // The same once more, so late that they stay finer than their neighbours.
+        commit(again)
+        for age in ages {
+            // The first and the last are days apart from all events.
+            let cuts =
+                [-2 * 24 * 60, -7, -4, 0, 1, 10, 33, 59, 61, 90, 100, 140, 2 * 24 * 60].map {
+                    midnight - age * day + $0 * minute
+                }
+            for groups in [[], [.tenant], [.user], [.tenant, .user]] as [[Usage.Dimension]] {
+                var counts: [Int64] = []
+                var ends: [Int64?] = []
+                for (since, until) in zip(cuts, cuts.dropFirst()) {
+                    let query = SpendQuery(groupBy: groups, since: since, until: until)
+                    counts.append(try query.run(on: reader).reduce(0) { $0 + $1.events })
+                    let range = try query.range(on: reader)
+                    if let last = ends.last { #expect(range.since == last) }
+                    ends.append(range.until)
+                    let unit: Int64 = [0: 900, 50: 3600, 450: 86_400][age, default: 1]
+                    let nanos = unit * 1_000_000_000
+                    #expect(range.since == since / nanos * nanos)
+                }
+                #expect(counts.reduce(0, +) == 48, "\(age) \(groups) \(counts)")
+                #expect(counts.contains { $0 != 0 && $0 != 48 })
+            }
+        }
+        again.stop()
+    }
+
     @Test func `what is coarse already is left alone, and nothing is written for it`() throws {
         let database = try Database(path: ":memory:", mode: .readWrite)
         try database.execute(LedgerSchema.tables)

@@ -52,9 +52,7 @@ import Usage
         for event in events {
             let time = event.timestamp
             if let since = query.since, time < since / quarter * quarter { continue }
-            if let until = query.until, time >= (until + quarter - 1) / quarter * quarter {
-                continue
-            }
+            if let until = query.until, time >= until / quarter * quarter { continue }
             guard query.filters.allSatisfy({ value(event, $0.dimension, names) == $0.value }) else {
                 continue
             }
@@ -115,6 +113,37 @@ import Usage
             let found = Set(try query.run(on: database).map { "\($0)" })
             #expect(found == expected(query, all, harness.names), "\(query)")
         }
+        harness.stop()
+    }
+
+    @Test func `both ends are rounded down, so that neighbours share nothing and miss nothing`()
+        throws
+    {
+        let harness = try LedgerHarness(path: place.path)
+        let base = start * 1_000_000_000
+        for (seconds, cost) in [(100, 10), (500, 3), (899, 1), (900, 7)] as [(Int64, Int64)] {
+            harness.commit([harness.event("t", "m", cost: cost, at: base + seconds * 1_000_000_000)]
+            )
+        }
+        let database = try Database(path: place.path + "/costgauge.db", mode: .readOnly)
+        func check(_ since: Int64, _ until: Int64?, _ cost: Int64, _ from: Int64, _ to: Int64?)
+            throws
+        {
+            let query = SpendQuery(
+                groupBy: [], since: base + since * 1_000_000_000,
+                until: until.map { base + $0 * 1_000_000_000 })
+            #expect(try query.run(on: database).reduce(0) { $0 + $1.cost.nanos } == cost)
+            let range = try query.range(on: database)
+            #expect(range.since == base + from * 1_000_000_000)
+            #expect(range.until == to.map { base + $0 * 1_000_000_000 })
+        }
+        try check(0, 900, 14, 0, 900)
+        try check(0, 300, 0, 0, 0)
+        try check(300, 900, 14, 0, 900)
+        try check(200, 201, 0, 0, 0)
+        try check(899, 1799, 14, 0, 900)
+        try check(900, 1800, 7, 900, 1800)
+        try check(899, nil, 21, 0, nil)
         harness.stop()
     }
 
