@@ -3,7 +3,7 @@ internal import JSON
 public import Ledger
 public import PriceFiles
 public import Pricing
-internal import SQLite
+public import SQLite
 internal import Synchronization
 internal import Threading
 internal import Usage
@@ -16,17 +16,21 @@ public struct PriceServices: Sendable {
     /// Takes stored rows into force.
     let adopt: @Sendable (StoredPrices) -> Void
     let repricing: Repricing
+    /// Ends what was told of models that are without a price no more.
+    let endAlerts: @Sendable (borrowing Database) throws(SQLiteError) -> Void
     /// One run at a time: two would look at the same events.
     let runs = OneRun()
 
     public init(
         book: @escaping @Sendable () -> PriceBook, stored: @escaping @Sendable () -> StoredPrices,
-        adopt: @escaping @Sendable (StoredPrices) -> Void, repricing: Repricing
+        adopt: @escaping @Sendable (StoredPrices) -> Void, repricing: Repricing,
+        endAlerts: @escaping @Sendable (borrowing Database) throws(SQLiteError) -> Void
     ) {
         self.book = book
         self.stored = stored
         self.adopt = adopt
         self.repricing = repricing
+        self.endAlerts = endAlerts
     }
 }
 
@@ -125,7 +129,9 @@ struct PricesHandler: Sendable {
         let run: @Sendable () -> HTTPResponse = {
             do throws(APIError) {
                 let report = try services.read { database throws(SQLiteError) in
-                    try services.prices.repricing.run(request, on: database)
+                    let report = try services.prices.repricing.run(request, on: database)
+                    if !request.isDryRun { try services.prices.endAlerts(database) }
+                    return report
                 }
                 return Self.response(request, report)
             } catch { return error.response }

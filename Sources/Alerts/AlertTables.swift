@@ -98,7 +98,8 @@ public enum AlertTable {
     }
 
     /// True when the key was raised before, whatever became of it.
-    static func isKnown(_ dedupKey: String, in database: borrowing Database) throws(SQLiteError)
+    public static func isKnown(_ dedupKey: String, in database: borrowing Database)
+        throws(SQLiteError)
         -> Bool
     {
         var select = try database.prepare("select 1 from alerts where dedup_key = ?")
@@ -138,7 +139,7 @@ public enum AlertTable {
     }
 
     /// Keys of firing alerts that are `base`, or `base/2` and so on.
-    static func firingKeys(
+    public static func firingKeys(
         of base: String, in database: borrowing Database
     ) throws(SQLiteError) -> [String] {
         // "0" follows "/" in ASCII.

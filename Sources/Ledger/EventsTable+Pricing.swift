@@ -1,5 +1,5 @@
-internal import SQLite
-internal import Usage
+public import SQLite
+public import Usage
 
 extension EventsTable {
     /// What the ledger holds of one event.
@@ -45,6 +45,44 @@ extension EventsTable {
             if kept.isEmpty { return true }
             rows.events = kept
             return try body(&rows, priced)
+        }
+    }
+}
+
+/// A model that calls name; of machine time, the resource.
+public struct ModelName: Hashable, Sendable {
+    public let provider: String
+    public let model: String
+
+    public init(provider: String, model: String) {
+        self.provider = provider
+        self.model = model
+    }
+}
+
+extension StoredEvents {
+    /// The models of raw events without an amount, also by adjustments.
+    public static func unpricedModels(
+        from database: borrowing Database, names: Names
+    ) throws(SQLiteError) -> Set<ModelName> {
+        try database.reading { database throws(SQLiteError) in
+            var adjusted = try database.prepare("select 1 from adjustments where event = ?")
+            var models: Set<ModelName> = []
+            try EventsTable.read(EventsRange(), from: database) { rows, first throws(SQLiteError) in
+                guard rows.events.contains(where: { $0.amount == nil }) else { return true }
+                rows.expandDetails { names.intern($0) }
+                for (offset, event) in rows.events.enumerated() where event.amount == nil {
+                    let model = ModelName(
+                        provider: names.text(event.provider),
+                        model: names.text(event.isCompute ? event.resource : event.model))
+                    if models.contains(model) { continue }
+                    adjusted.reset()
+                    try adjusted.bind(1, first + Int64(offset))
+                    if try !adjusted.step() { models.insert(model) }
+                }
+                return true
+            }
+            return models
         }
     }
 }

@@ -31,9 +31,10 @@ public struct Repricing: Sendable {
 
     public struct Report: Equatable, Sendable {
         public var looked = 0
-        /// Events that still have no price.
+        /// Events that have no amount and still find no price.
         public var unpriced = 0
-        /// Only models with a difference, the largest first.
+        /// Only models with a difference, or with calls that have an amount for the first time; the
+        /// largest difference first.
         public var models: [Model] = []
         /// Why not everything was booked; asking again books the rest.
         public var failure: String?
@@ -80,11 +81,12 @@ public struct Repricing: Sendable {
             for (index, entry) in priced.enumerated() {
                 report.looked += 1
                 guard let after = rows.events[index].amount else {
-                    report.unpriced += 1
+                    // What was booked by prices that are gone stays as it is.
+                    if entry.nanos == nil { report.unpriced += 1 }
                     continue
                 }
                 let difference = after.nanos - (entry.nanos ?? 0)
-                guard difference != 0 else { continue }
+                guard difference != 0 || entry.nanos == nil else { continue }
                 let event = before[index]
                 let key = ModelKey(
                     provider: event.provider,
@@ -96,6 +98,9 @@ public struct Repricing: Sendable {
                 model.before += entry.nanos ?? 0
                 model.after += after.nanos
                 models[key] = model
+                // Pricing may find a provider where the call named none; the amount stands where
+                // the call does.
+                rows.events[index].provider = event.provider
                 append(
                     rows.events[index], of: rows, difference, entry, to: &adjusting)
             }
@@ -128,6 +133,7 @@ public struct Repricing: Sendable {
         event.reservation = .none
         event.call = 0
         event.isAdjustment = true
+        event.isFirstAmount = entry.nanos == nil
         event.adjustedSeq = entry.seq
         event.cost = difference
         event.received = now()

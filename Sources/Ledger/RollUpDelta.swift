@@ -101,20 +101,32 @@ struct RollUpDelta {
 
     @inline(__always)
     mutating func add(_ event: CostEvent) {
-        let key = Key(event)
+        entries[place(of: Key(event))].sums.add(event)
+        if event.isFirstAmount { movePriced(event) }
+    }
+
+    /// A call that was stored without an amount has one now: it counts with those that do. Its
+    /// tokens stay where they are; nobody asks for them by the source of the amount.
+    @inline(never)
+    private mutating func movePriced(_ event: CostEvent) {
+        entries[place(of: Key(event))].sums.events += 1
+        var before = event
+        before.costSource = .unpriced
+        entries[place(of: Key(before))].sums.events -= 1
+    }
+
+    @inline(__always)
+    private mutating func place(of key: Key) -> Int {
         var slot = Int(truncatingIfNeeded: key.hash) & (slots.count &- 1)
         while slots[slot] != 0 {
             let place = Int(slots[slot] &- 1)
-            if entries[place].key == key {
-                entries[place].sums.add(event)
-                return
-            }
+            if entries[place].key == key { return place }
             slot = (slot &+ 1) & (slots.count &- 1)
         }
         entries.append(Entry(key: key))
-        entries[entries.count &- 1].sums.add(event)
         slots[slot] = UInt32(entries.count)
         if entries.count * 2 > slots.count { grow() }
+        return entries.count &- 1
     }
 
     private mutating func grow() {

@@ -37,7 +37,8 @@ public final class Loader: Sendable {
         (directory, ledger) = try Sidecar.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
             participants: Sidecar.participants(
-                names, budgets, anomalies, recorder, TailPositions()) + [governance])
+                UnpricedAlerts(names, recorder), budgets, anomalies, recorder,
+                TailPositions()) + [governance])
         try prices.restore(from: directory.databasePath)
         intake = EventIntake(
             settings: configuration.intake, names: names,

@@ -134,13 +134,17 @@ public enum PriceFileReader {
 extension Sidecar {
     /// What `/v1/prices` works with.
     static func priceServices(
-        _ prices: Prices, _ names: Names, _ hash: SeededHash, _ ledger: Ledger
+        _ prices: Prices, _ names: Names, _ hash: SeededHash, _ ledger: Ledger,
+        _ unpriced: UnpricedAlerts
     ) -> PriceServices {
         let pricer = prices.pricer
         return PriceServices(
             book: { pricer.book }, stored: { prices.stored }, adopt: { prices.adopt($0) },
             repricing: Repricing(names: names, hash: hash, ledger: ledger) {
                 pricer.price(&$0, $1)
+            },
+            endAlerts: { database throws(SQLiteError) in
+                try unpriced.endPriced(in: ledger, from: database)
             })
     }
 }

@@ -25,10 +25,9 @@ extension Sidecar {
     /// Who takes part in every commit, in order; each must see every event. The recorder stands
     /// behind all that raise alerts.
     static func participants(
-        _ names: Names, _ budgets: BudgetEngine, _ anomalies: AnomalyEngine?,
+        _ unpriced: UnpricedAlerts, _ budgets: BudgetEngine, _ anomalies: AnomalyEngine?,
         _ recorder: AlertRecorder, _ positions: TailPositions, _ watch: IngestWatch? = nil
     ) -> [any CommitParticipant] {
-        let unpriced = UnpricedAlerts(names: names, recorder: recorder)
         let watchers = [anomalies as (any CommitParticipant)?, watch].compactMap { $0 }
         return [Adjustments(), budgets, unpriced] + watchers + [recorder, positions]
     }

@@ -88,8 +88,7 @@ public final class Sidecar: Sendable {
         metrics = SelfMetrics(rejectReasons: RejectReason.allCases.map(\.rawValue))
         metrics.note(configIsCurrent: true, unixSeconds: time.unixNanos / 1_000_000_000)
         let hash = SeededHash(seed: random())
-        let names = Names(hash: hash)
-        let hasDeliveries = Relay()
+        let (names, hasDeliveries) = (Names(hash: hash), Relay())
         let recorder = Self.recorder(configuration, random, hasDeliveries)
         let governance = Self.governance(configuration, log)
         budgets = Self.budgets(configuration, names, time, recorder, governance, log)
@@ -102,9 +101,10 @@ public final class Sidecar: Sendable {
             settings: configuration.pricing, names: names, time: time, log: log)
         let pricer = prices.pricer
         let (positions, marks) = (TailPositions(), CounterMarks())
+        let unpriced = UnpricedAlerts(names, recorder)
         (directory, ledger) = try Self.openLedger(
             configuration, names: names, hash: hash, time: time, metrics: metrics, log: log,
-            participants: Self.participants(names, budgets, anomalies, recorder, positions)
+            participants: Self.participants(unpriced, budgets, anomalies, recorder, positions)
                 + [marks, ingestWatch, GovernanceLines(budgets, governance), governance])
         try prices.restore(from: directory.databasePath)
         intake = EventIntake(
@@ -137,7 +137,7 @@ public final class Sidecar: Sendable {
             queries: queries, time: time, names: names, price: { pricer.price(&$0, $1) },
             open: { () throws(SQLiteError) in try Database(path: path, mode: .readOnly) },
             readings: { readings.read() }, reload: { reloader.reload() },
-            prices: Self.priceServices(prices, names, hash, ledger),
+            prices: Self.priceServices(prices, names, hash, ledger, unpriced),
             governance: Self.governance(governance, recorder, budgets, random))
         (server, metricsServer, otlpServer) = try Self.up(
             configuration, services, ledger, [control, queries], client, log)

@@ -1,6 +1,8 @@
 internal import Alerts
 internal import Ledger
 internal import SQLite
+internal import Synchronization
+internal import Threading
 internal import Usage
 internal import Wire
 
@@ -15,7 +17,8 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
         let model: NameID
     }
 
-    /// Models told of in one day; past it nobody is told of more.
+    /// Models told of in one day, and seen while an `ending` looks at the store; past it nobody is
+    /// told of more, and nothing is ended.
     static let modelsMax = 1000
     private static let dayNanos: Int64 = 86_400_000_000_000
 
@@ -27,8 +30,10 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
     private var durableDay = Int64.min
     private var told: Set<Model> = []
     private var pending: Set<Model> = []
+    /// Without a price since `endPriced` began to look; nil while it does not.
+    private var seen: Set<Model>?
 
-    init(names: Names, recorder: AlertRecorder) {
+    init(_ names: Names, _ recorder: AlertRecorder) {
         self.names = names
         self.recorder = recorder
     }
@@ -42,6 +47,7 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
                     provider: event.provider,
                     model: event.isCompute ? event.resource : event.model)
                 if floorDivide(now, Self.dayNanos) != day { startDay(now) }
+                if let count = seen?.count, count <= Self.modelsMax { seen?.insert(model) }
                 guard !told.contains(model), !pending.contains(model),
                     told.count + pending.count < Self.modelsMax
                 else { continue }
@@ -58,9 +64,9 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
 
     /// What was told on an earlier day is over: it is told anew with the next such event.
     private func endOlder(in database: borrowing Database, now: Int64) throws(SQLiteError) {
-        let today = "/" + RFC3339.text(unixNanos: now).prefix(10)
+        let today = Self.date(now)
         for key in try AlertTable.firingKeys(of: .unpricedModel, in: database)
-        where !key.hasSuffix(today) {
+        where Self.parts(of: key).date != today {
             try recorder.resolve(
                 key, "its day is over; it is told again with the next call", in: database, now: now)
         }
@@ -71,13 +77,19 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
     ) throws(SQLiteError) {
         let provider = names.text(model.provider)
         let name = names.text(model.model)
-        let date = String(RFC3339.text(unixNanos: now).prefix(10))
+        let day = Self.key(ModelName(provider: provider, model: name)) + "/" + Self.date(now)
+        guard try AlertTable.firingKeys(of: day, in: database).isEmpty else { return }
+        // It was told today already, and ended when its calls got their prices.
+        var (key, count) = (day, 1)
+        while try AlertTable.isKnown(key, in: database) {
+            count += 1
+            key = "\(day)/\(count)"
+        }
         let of = provider.isEmpty ? "" : " of provider \"\(provider)\""
         try recorder.raise(
             Alert(
                 id: recorder.newID("alr_"),
-                dedupKey:
-                    "unpriced_model/\(PercentEncoding.encode(provider))/\(PercentEncoding.encode(name))/\(date)",
+                dedupKey: key,
                 kind: .unpricedModel, severity: .warning,
                 title: "no price for \"\(name)\"\(of)",
                 summary:
@@ -89,6 +101,23 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
                     Alert.Detail("provider", provider), Alert.Detail("model", name),
                 ]),
             in: database, now: now)
+    }
+
+    private static func date(_ now: Int64) -> String {
+        String(RFC3339.text(unixNanos: now).prefix(10))
+    }
+
+    /// `unpriced_model/openai/gpt-99`, before the day and, from the second time on, a number.
+    private static func key(_ model: ModelName) -> String {
+        "unpriced_model/\(PercentEncoding.encode(model.provider))/"
+            + PercentEncoding.encode(model.model)
+    }
+
+    private static func parts(of key: String) -> (model: String, date: String) {
+        let parts = key.split(separator: "/", omittingEmptySubsequences: false)
+        return (
+            parts.prefix(3).joined(separator: "/"), parts.dropFirst(3).first.map(String.init) ?? ""
+        )
     }
 
     func committed() {
@@ -113,4 +142,58 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
 
     func checkpoint(in database: borrowing Database, now: Int64) {}
     func checkpointEnded(isDurable: Bool) {}
+}
+
+// After prices were put right.
+extension UnpricedAlerts {
+    /// Ends the alerts of models whose stored calls all have an amount by now. Waits for the writer
+    /// and reads all raw events. Calls that arrive meanwhile count: the writer notes their models
+    /// from before the store is looked at.
+    func endPriced(
+        in ledger: Ledger, from database: borrowing Database
+    ) throws(SQLiteError) {
+        let isFiring = Mutex(false)
+        write(in: ledger) { database, _ throws(SQLiteError) in
+            let firing = try AlertTable.firingKeys(of: .unpricedModel, in: database)
+            isFiring.withLock { $0 = !firing.isEmpty }
+            self.seen = firing.isEmpty ? nil : []
+        }
+        guard isFiring.withLock({ $0 }) else { return }
+        let left: Result<Set<ModelName>, SQLiteError>
+        do throws(SQLiteError) {
+            left = .success(try StoredEvents.unpricedModels(from: database, names: names))
+        } catch { left = .failure(error) }
+        write(in: ledger) { database, now throws(SQLiteError) in
+            let seen = self.seen ?? []
+            self.seen = nil
+            guard case .success(let left) = left, seen.count <= Self.modelsMax else { return }
+            let unpriced = Set(
+                (left + seen.map(self.name)).map { Self.key($0) })
+            for key in try AlertTable.firingKeys(of: .unpricedModel, in: database)
+            where !unpriced.contains(Self.parts(of: key).model) {
+                try self.recorder.resolve(
+                    key, "its calls have their prices", in: database, now: now)
+            }
+            // What is told no more is told again when it comes again.
+            self.told = self.told.filter { unpriced.contains(Self.key(self.name($0))) }
+        }
+        _ = try left.get()
+    }
+
+    private func name(_ model: Model) -> ModelName {
+        ModelName(provider: names.text(model.provider), model: names.text(model.model))
+    }
+
+    private func write(
+        in ledger: Ledger,
+        _ job: @escaping @Sendable (borrowing Database, Int64) throws(SQLiteError) -> Void
+    ) {
+        waitForAnswer { tell in
+            ledger.write { database throws(SQLiteError) in
+                try job(database, ledger.now)
+            } completion: { _ in
+                tell(())
+            }
+        }
+    }
 }

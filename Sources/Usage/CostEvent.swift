@@ -127,7 +127,7 @@ public struct CostEvent: BitwiseCopyable, Sendable {
     public var adjustedSeq: Int64 = 0
 
     /// `Status`, `Stage` and `CostSource` packed for one column: bits 0-3, 4-7, 8-11; bit 12:
-    /// incomplete; bit 13: observed; 14-16: `ServiceTier`; 17: an adjustment.
+    /// incomplete; bit 13: observed; 14-16: `ServiceTier`; 17: an adjustment; 18: the first amount.
     public var facts: UInt32 = 0
     public var flags: Flags = []
 
@@ -170,6 +170,12 @@ extension CostEvent {
     @inlinable public var isAdjustment: Bool {
         get { facts & (1 << 17) != 0 }
         set { facts = newValue ? facts | (1 << 17) : facts & ~(1 << 17) }
+    }
+
+    /// An adjustment of a call that was unpriced until then.
+    @inlinable public var isFirstAmount: Bool {
+        get { facts & (1 << 18) != 0 }
+        set { facts = newValue ? facts | (1 << 18) : facts & ~(1 << 18) }
     }
 
     @inlinable public var isDuplicate: Bool { flags.contains(.duplicate) }

@@ -49,6 +49,18 @@ import Testing
         #expect(sum(metrics, "costgauge_cost_usd_total") == 2)
         let alerts = try object(client.request("GET", "/v1/alerts?kind=unpriced_model").text)
         #expect((alerts["alerts"] as? [Any])?.count == 1)
+        func firing() throws -> Int? {
+            let path = "/v1/alerts?kind=unpriced_model&status=firing"
+            return try (object(client.request("GET", path).text)["alerts"] as? [Any])?.count
+        }
+        func unpriced() throws -> [Int?] {
+            let costs = try object(client.request("GET", "/v1/costs?group_by=provider,model").text)
+            let month = try object(client.request("GET", "/v1/dashboard").text)["month"]
+            let sums = [costs["total"], month].map { $0 as? [String: Any] }
+            let rows = costs["costs"] as? [[String: Any]] ?? []
+            return (sums + rows).map { $0?["unpriced_events"] as? Int }
+        }
+        #expect(try unpriced() == [2, 2, 0, 2])
 
         // Two prices change: one for a model that had none, one downward.
         try write(row("known", "0.5") + row("new", "3"))
@@ -58,8 +70,10 @@ import Testing
         let models = try #require(dry["models"] as? [[String: Any]])
         #expect(models.map { $0["difference_usd"] as? String } == ["6.00", "-1.50"])
         #expect(try server.metrics().ledger == metrics.ledger)
+        #expect(try unpriced() == [2, 2, 0, 2] && firing() == 1)
 
         #expect(try client.request("POST", "/v1/prices/reprice").status == 200)
+        #expect(try unpriced() == [0, 0, 0, 0] && firing() == 0)
         metrics = try server.metrics()
         #expect(sum(metrics, "costgauge_cost_usd_total") == 8)
         #expect(sum(metrics, "costgauge_cost_credit_usd_total") == 1.5)
@@ -73,6 +87,81 @@ import Testing
         #expect(try server.metrics().ledger == metrics.ledger)
         let after = try object(server.client().request("POST", "/v1/prices/reprice").text)
         #expect(after["adjusted"] as? Int == 0)
+    }
+
+    @Test
+    func `what was told of a model ends with its last call without a price, and can come again`()
+        throws
+    {
+        try write(row("known", "2"))
+        let server = try start()
+        let client = try server.client()
+        let now = Int(Date().timeIntervalSince1970)
+        func send(_ id: String, _ model: String, days: Int = 0) throws {
+            let event = event(id, model).dropLast() + ",\"timestamp\":\(now - days * 86_400)}"
+            #expect(try client.post(String(event)).status == 200)
+        }
+        func alerts() throws -> [String] {
+            let answer = try object(client.request("GET", "/v1/alerts?kind=unpriced_model").text)
+            return try #require(answer["alerts"] as? [[String: Any]]).map { alert in
+                let key = alert["dedup_key"] as? String ?? ""
+                let number = key.split(separator: "/").dropFirst(4).joined()
+                return "\(key.split(separator: "/")[2])\(number) \(alert["status"] ?? "")"
+            }.sorted()
+        }
+        func reprice(_ query: String = "") throws -> [String: Any] {
+            try object(client.request("POST", "/v1/prices/reprice" + query).text)
+        }
+        try send("a", "new", days: 2)
+        try send("b", "new")
+        try send("c", "other")
+        #expect(try alerts() == ["new firing", "other firing"])
+        // A price of nothing is a price.
+        try write(row("known", "2") + row("new", "0"))
+        #expect(try client.request("POST", "/-/reload").status == 200)
+        let since = Date(timeIntervalSince1970: Double(now - 86_400)).ISO8601Format()
+        var report = try reprice("?since=\(since)")
+        #expect(report["adjusted"] as? Int == 1 && report["still_unpriced"] as? Int == 1)
+        // One of them is still without.
+        #expect(try alerts() == ["new firing", "other firing"])
+        report = try reprice()
+        #expect(report["adjusted"] as? Int == 1 && report["still_unpriced"] as? Int == 1)
+        #expect(try alerts() == ["new resolved", "other firing"])
+        report = try reprice()
+        #expect(report["adjusted"] as? Int == 0 && report["still_unpriced"] as? Int == 1)
+
+        // The price is gone: what was booked stays, what comes is told again, once.
+        try write(row("known", "2"))
+        #expect(try client.request("POST", "/-/reload").status == 200)
+        report = try reprice()
+        #expect(report["adjusted"] as? Int == 0 && report["still_unpriced"] as? Int == 1)
+        try send("d", "new")
+        try send("e", "new")
+        #expect(try alerts() == ["new resolved", "new2 firing", "other firing"])
+        server.kill()
+        let again = try start()
+        #expect(try again.client().post(event("f", "new")).status == 200)
+        let firing = try object(
+            again.client().request("GET", "/v1/alerts?kind=unpriced_model&status=firing").text)
+        #expect((firing["alerts"] as? [Any])?.count == 2)
+        let costs = try object(again.client().request("GET", "/v1/costs").text)
+        #expect((costs["total"] as? [String: Any])?["unpriced_events"] as? Int == 4)
+    }
+
+    @Test func `a call that names no provider is booked where it was counted`() throws {
+        try write(row("known", "2"))
+        let server = try start()
+        let client = try server.client()
+        let sent = #"{"id":"a","model":"new","input_tokens":1000000}"#
+        #expect(try client.post(sent).status == 200)
+        try write(row("known", "2") + row("new", "3"))
+        #expect(try client.request("POST", "/-/reload").status == 200)
+        #expect(try client.request("POST", "/v1/prices/reprice").status == 200)
+        let costs = try object(client.request("GET", "/v1/costs?group_by=provider").text)
+        let rows = try #require(costs["costs"] as? [[String: Any]])
+        #expect(rows.count == 1 && rows[0]["provider"] as? String == "")
+        #expect(rows[0]["cost_usd"] as? String == "3.00")
+        #expect(rows[0]["events"] as? Int == 1 && rows[0]["unpriced_events"] as? Int == 0)
     }
 
     @Test func `P16 price files that cannot be read leave the last good prices in force`() throws {

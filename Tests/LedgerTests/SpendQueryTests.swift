@@ -116,6 +116,50 @@ import Usage
         harness.stop()
     }
 
+    @Test func `a call that gets its first amount later counts with those that have one`() throws {
+        var random = SeededRandom(seed: 46)
+        var harness = try LedgerHarness(path: place.path)
+        var all = events(harness, 900, &random)
+        harness.commit(all)
+        var adjustments: [CostEvent] = []
+        for index in all.indices where all[index].amount == nil && random.chance(60) {
+            var adjustment = all[index]
+            adjustment.tokens = TokenCounts()
+            adjustment.isAdjustment = true
+            adjustment.isFirstAmount = true
+            adjustment.costSource = .computed
+            // A price may be nothing.
+            adjustment.cost = random.pick([0, 70, 900])
+            all[index].amount = NanoUSD(nanos: adjustment.cost)
+            adjustments.append(adjustment)
+        }
+        #expect(adjustments.count > 20)
+        let database = try Database(path: place.path + "/costgauge.db", mode: .readOnly)
+        func check() throws {
+            let groupings: [[Usage.Dimension]] = [
+                [], [.tenant], [.user], [.agent], [.model], [.status], [.stage], [.tenant, .user],
+                [.model, .status],
+            ]
+            for groups in groupings {
+                for step in [nil, 900, 86_400] as [Int64?] {
+                    let query = SpendQuery(groupBy: groups, stepSeconds: step)
+                    let found = Set(try query.run(on: database).map { "\($0)" })
+                    #expect(found == expected(query, all, harness.names), "\(query)")
+                }
+            }
+        }
+        // Half before the calls are in stored sums, half after, then all of it stored.
+        harness.commit(Array(adjustments.prefix(adjustments.count / 2)))
+        harness.stop()
+        harness = try LedgerHarness(path: place.path)
+        harness.commit(Array(adjustments.dropFirst(adjustments.count / 2)))
+        try check()
+        harness.stop()
+        harness = try LedgerHarness(path: place.path)
+        try check()
+        harness.stop()
+    }
+
     @Test func `both ends are rounded down, so that neighbours share nothing and miss nothing`()
         throws
     {
