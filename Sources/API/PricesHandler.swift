@@ -145,39 +145,71 @@ struct PricesHandler: Sendable {
             ).response)
     }
 
-    /// `{"since": ..., "until": ..., "dry_run": true}` as a body or as parameters.
+    private static let requestKeys = ["since", "until", "dry_run"]
+
+    /// `{"since": ..., "until": ..., "dry_run": true}` as a body or as parameters. What is not
+    /// understood is refused: left aside, it would book more than was meant.
     private static func request(
         _ body: [UInt8], _ query: Query
     ) throws(APIError) -> Repricing.Request {
-        func bad(_ message: String) -> APIError {
-            APIError(status: 400, code: "bad_parameter", message: message)
+        try query.allow(requestKeys)
+        let members = try members(body)
+        for (key, _) in members where query.text(key) != nil {
+            throw bad("\(key): stands in the body and as a parameter; keep one")
         }
-        try query.allow(["since", "until", "dry_run"])
-        var json = JSONValue.null
-        if !body.isEmpty {
-            do throws(JSONFault) { json = try JSONValue.read(body) } catch {
-                throw bad("the body is not JSON: \(error.message)")
-            }
-            let known = ["since", "until", "dry_run"]
-            if let unknown = (json.members ?? []).first(where: { !known.contains($0.key) }) {
-                throw bad(
-                    "there is no \"\(unknown.key.prefix(100))\"; there are since, until, dry_run")
-            }
-        }
-        var request = Repricing.Request()
         func time(_ key: String) throws(APIError) -> Int64? {
-            guard let text = query.text(key) ?? json[key]?.string else { return nil }
-            guard let seconds = PriceDay.start(of: text) else {
+            let member = members.first { $0.key == key }?.value
+            guard member != nil || query.text(key) != nil else { return nil }
+            let text = query.text(key) ?? member?.string
+            guard let seconds = text.flatMap({ PriceDay.start(of: $0) }) else {
+                let shown = text.map { "\"\($0.prefix(100))\"" } ?? "it"
                 throw bad(
-                    "\(key): \"\(text.prefix(100))\" is no day such as 2026-11-20 and no RFC 3339 time"
-                )
+                    "\(key): \(shown) is no day such as 2026-11-20 and no RFC 3339 time")
             }
             return seconds * 1_000_000_000
         }
+        var request = Repricing.Request(isDryRun: false)
         request.since = try time("since") ?? request.since
         request.until = try time("until") ?? request.until
-        request.isDryRun = json["dry_run"]?.boolean ?? (query.text("dry_run") == "true")
+        if let member = members.first(where: { $0.key == "dry_run" })?.value {
+            guard let isDryRun = member.boolean else {
+                throw bad("dry_run: must be true or false")
+            }
+            request.isDryRun = isDryRun
+        } else if let text = query.text("dry_run") {
+            guard ["true", "false"].contains(text) else {
+                throw bad("dry_run: \"\(text.prefix(100))\" is not true or false")
+            }
+            request.isDryRun = text == "true"
+        }
         return request
+    }
+
+    private static func members(
+        _ body: [UInt8]
+    ) throws(APIError) -> [(key: String, value: JSONValue)] {
+        if body.isEmpty { return [] }
+        let json: JSONValue
+        do throws(JSONFault) { json = try JSONValue.read(body) } catch {
+            throw bad("the body is not JSON: \(error.message)")
+        }
+        guard let members = json.members else {
+            throw bad("the body must be an object with " + requestKeys.joined(separator: ", "))
+        }
+        var known: Set<String> = []
+        for (key, _) in members {
+            guard requestKeys.contains(key) else {
+                throw bad(
+                    "there is no \"\(key.prefix(100))\"; there are "
+                        + requestKeys.joined(separator: ", "))
+            }
+            guard known.insert(key).inserted else { throw bad("\(key): stands there twice") }
+        }
+        return members.filter { $0.value != .null }.map { ($0.key, $0.value) }
+    }
+
+    private static func bad(_ message: String) -> APIError {
+        APIError(status: 400, code: "bad_parameter", message: message)
     }
 
     /// Models in an answer; the dearest differences come first.

@@ -18,24 +18,42 @@ struct Query: Sendable {
         owner = exchange.owner
     }
 
-    /// The last value of that name; nil when it is missing or empty.
+    /// Those that may be empty: no dimension, the first page.
+    private static let emptyNames = ["group_by", "cursor"]
+
+    /// The value of that name, once `allow` has passed; nil when it is missing.
     func text(_ name: String) -> String? {
         if name == "tenant", let owner { return owner }
         return given(name)
     }
 
     private func given(_ name: String) -> String? {
-        items.last { $0.name == name }.flatMap { $0.value.isEmpty ? nil : $0.value }
+        items.first { $0.name == name }.flatMap { $0.value.isEmpty ? nil : $0.value }
     }
 
-    /// A parameter that nobody reads is a mistake of the caller.
+    /// A parameter that nobody reads, a second value and an empty one are mistakes of the caller:
+    /// the answer would be about something else than he means.
     func allow(_ names: [String]) throws(APIError) {
-        if let owner, let other = given("tenant"), other != owner { throw .foreignTenant }
-        guard let unknown = items.first(where: { !names.contains($0.name) }) else { return }
-        throw APIError(
-            status: 400, code: "unknown_parameter",
-            message: "there is no parameter \"\(unknown.name.prefix(100))\"; there are "
-                + names.joined(separator: ", "))
+        if let owner, items.contains(where: { $0.name == "tenant" && $0.value != owner }) {
+            throw .foreignTenant
+        }
+        for item in items {
+            guard names.contains(item.name) else {
+                throw APIError(
+                    status: 400, code: "unknown_parameter",
+                    message: "there is no parameter \"\(item.name.prefix(100))\"; there are "
+                        + names.joined(separator: ", "))
+            }
+            func bad(_ message: String) -> APIError {
+                APIError(
+                    status: 400, code: "bad_parameter", message: "\(item.name): \(message)")
+            }
+            let count = items.count { $0.name == item.name }
+            if count > 1 { throw bad("is there \(count) times; it takes one value") }
+            if item.value.isEmpty, !Self.emptyNames.contains(item.name) {
+                throw bad("is empty; give it a value or leave it out")
+            }
+        }
     }
 
     func word<Word: RawRepresentable & CaseIterable>(

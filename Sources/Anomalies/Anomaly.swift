@@ -36,7 +36,14 @@ public enum AnomalyKind: Hashable, Sendable, CustomStringConvertible {
 public enum AnomalyStatus: String, CaseIterable, Sendable {
     /// Still going on.
     case active
-    case over
+    case resolved
+
+    /// The word in the store, where it has another one.
+    init?(stored word: String) {
+        self.init(rawValue: word == "over" ? Self.resolved.rawValue : word)
+    }
+
+    var stored: String { self == .resolved ? "over" : rawValue }
 }
 
 /// Why nobody was told of an anomaly.

@@ -107,7 +107,7 @@ extension AnomalyEngine {
             let reason = ending(
                 open, next.index[key.series], next, at: window.start + settings.windowSeconds)
             guard let reason else { continue }
-            next.active[key]?.anomaly.status = .over
+            next.active[key]?.anomaly.status = .resolved
             next.active[key]?.anomaly.endsAt = now
             try write(key, next, in: database)
             if let ended = next.active.removeValue(forKey: key)?.anomaly, ended.silence == nil {

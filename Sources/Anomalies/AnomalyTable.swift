@@ -38,7 +38,7 @@ public enum AnomalyTable {
         for (index, value) in integers { try insert.bind(index, optional: value) }
         let texts: [(Int32, String)] = [
             (2, anomaly.kind.description), (3, anomaly.dimension.description), (4, anomaly.value),
-            (6, anomaly.status.rawValue), (14, anomaly.title), (15, anomaly.summary),
+            (6, anomaly.status.stored), (14, anomaly.title), (15, anomaly.summary),
             (16, json(anomaly.top).text),
         ]
         for (index, value) in texts { try insert.bind(index, value) }
@@ -80,7 +80,7 @@ public enum AnomalyTable {
                 and (?3 = '' or dimension = ?3) and (?4 = '' or value = ?4) and id < ?5
             order by id desc limit ?6
             """)
-        try select.bind(1, status?.rawValue ?? "")
+        try select.bind(1, status?.stored ?? "")
         try select.bind(2, kind ?? "")
         try select.bind(3, dimension ?? "")
         try select.bind(4, value ?? "")
@@ -164,7 +164,7 @@ public enum AnomalyTable {
         guard let dimension = Dimension(row.text(2)),
             let kind = AnomalyKind(row.text(1), of: dimension),
             let grade = AnomalyGrade(rawValue: Int(row.integer(4))),
-            let status = AnomalyStatus(rawValue: row.text(5))
+            let status = AnomalyStatus(stored: row.text(5))
         else { return nil }
         var anomaly = Anomaly(
             id: row.integer(0), kind: kind, dimension: dimension, value: row.text(3), grade: grade,

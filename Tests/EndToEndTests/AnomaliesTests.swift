@@ -41,6 +41,7 @@ import Testing
         #expect(all["warmup_remaining_seconds"] as? Int == 604_800)
         let list = try #require(all["anomalies"] as? [[String: Any]])
         #expect(list.map { $0["id"] as? String } == ["2", "1"])
+        #expect(list.map { $0["status"] as? String } == ["resolved", "active"])
         #expect(list[0]["notified"] as? Bool == false)
         #expect(list[0]["silence"] as? String == "explained")
         #expect(list[0]["cause"] as? String == "1")
@@ -53,7 +54,8 @@ import Testing
         let top = try #require(list[1]["top"] as? [[String: Any]])
         #expect(top[0]["value"] as? String == "u-17" && top[0]["share"] as? Double == 0.92)
         for (query, ids) in [
-            ("status=active", ["1"]), ("kind=user_spike", ["2"]), ("value=u-17", ["2"]),
+            ("status=active", ["1"]), ("status=resolved", ["2"]), ("kind=user_spike", ["2"]),
+            ("value=u-17", ["2"]),
             ("limit=1", ["2"]), ("cursor=2", ["1"]), ("kind=drop", []),
         ] {
             let page = try json(client.request("GET", "/v1/anomalies?" + query))

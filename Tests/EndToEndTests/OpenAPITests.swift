@@ -73,6 +73,32 @@ import Testing
         }
     }
 
+    @Test func `every word that the document offers for a parameter is taken, and no other`() throws
+    {
+        let server = try start()
+        let document = try server.client().request("GET", "/openapi.json").json()
+        let paths = document["paths"] as? [String: [String: Any]] ?? [:]
+        var asked = 0
+        for (path, methods) in paths where !path.contains("{") {
+            let get = methods["get"] as? [String: Any]
+            for parameter in get?["parameters"] as? [[String: Any]] ?? [] {
+                guard let name = parameter["name"] as? String,
+                    let words = (parameter["schema"] as? [String: Any])?["enum"] as? [String]
+                else { continue }
+                asked += 1
+                for word in words {
+                    let answer = try server.client().request("GET", "\(path)?\(name)=\(word)")
+                    #expect(answer.status == 200, "\(path) \(answer.text)")
+                }
+                let answer = try server.client().request("GET", "\(path)?\(name)=zorgon").text
+                let list = answer.components(separatedBy: "is not one of ").last ?? ""
+                let taken = list.components(separatedBy: "\"")[0].components(separatedBy: ", ")
+                #expect(Set(taken) == Set(words), "\(path) \(name)")
+            }
+        }
+        #expect(asked >= 5)
+    }
+
     /// What an admin sees of the tenant whose things nobody else may see or change.
     private func standing(_ server: Costgauge) throws -> [String] {
         try ["/v1/costs?tenant=zorgon&since=1d", "/v1/budgets?tenant=zorgon", "/v1/scopes"].map {

@@ -148,6 +148,47 @@ import Testing
         #expect((costs["total"] as? [String: Any])?["unpriced_events"] as? Int == 4)
     }
 
+    @Test func `pricing again that is asked for wrongly books nothing`() throws {
+        try write(row("known", "2"))
+        let server = try start()
+        let client = try server.client()
+        #expect(try client.post(event("a", "new")).status == 200)
+        try write(row("known", "2") + row("new", "3"))
+        #expect(try client.request("POST", "/-/reload").status == 200)
+        for (query, body, message) in [
+            ("?dry_run=1", "", "dry_run: \"1\" is not true or false"),
+            ("?dry_run", "", "dry_run: is empty; give it a value or leave it out"),
+            ("?dry_run=true&dry_run=false", "", "dry_run: is there 2 times; it takes one value"),
+            (
+                "?dry_run=true", #"{"dry_run":false}"#,
+                "dry_run: stands in the body and as a parameter; keep one"
+            ),
+            ("", #"{"dry_run":"true"}"#, "dry_run: must be true or false"),
+            (
+                "", #"{"since":20261101}"#,
+                "since: it is no day such as 2026-11-20 and no RFC 3339 time"
+            ),
+            (
+                "", #"{"until":"soon"}"#,
+                "until: \"soon\" is no day such as 2026-11-20 and no RFC 3339 time"
+            ),
+            ("", #"{"dryrun":true}"#, "there is no \"dryrun\"; there are since, until, dry_run"),
+            ("", #"{"dry_run":true,"dry_run":false}"#, "dry_run: stands there twice"),
+            ("", "[]", "the body must be an object with since, until, dry_run"),
+        ] {
+            let answer = try client.request(
+                "POST", "/v1/prices/reprice" + query, body: Array(body.utf8))
+            let error = try object(answer.text)["error"] as? [String: Any]
+            #expect(
+                answer.status == 400 && error?["message"] as? String == message, "\(answer.text)")
+        }
+        #expect(try sum(server.metrics(), "costgauge_cost_usd_total") == 0)
+        let body = #"{"since":null,"dry_run":false}"#
+        #expect(
+            try client.request("POST", "/v1/prices/reprice", body: Array(body.utf8)).status == 200)
+        #expect(try sum(server.metrics(), "costgauge_cost_usd_total") == 3)
+    }
+
     @Test func `a call that names no provider is booked where it was counted`() throws {
         try write(row("known", "2"))
         let server = try start()

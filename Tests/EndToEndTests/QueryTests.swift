@@ -112,12 +112,21 @@ import Testing
             ("/v1/costs?since=1d&until=2d", "since"), ("/v1/costs?limit=0", "limit"),
             ("/v1/costs?cursor=x", "cursor"), ("/v1/costs?nonsense=1", "nonsense"),
             ("/v1/dashboard?step=1d", "step"), ("/v1/forecast?cursor=-1", "cursor"),
+            ("/v1/costs?tenant=a&tenant=b", "tenant: is there 2 times; it takes one value"),
+            ("/v1/costs?since=1d&since=1d", "since: is there 2 times"),
+            ("/v1/costs?tenant=", "tenant: is empty; give it a value or leave it out"),
+            ("/v1/costs?group_by=tenant&since=", "since: is empty"),
+            ("/v1/costs?status", "status: is empty"), ("/v1/dashboard?tenant=", "tenant: is empty"),
+            ("/v1/budgets?tenant=a&tenant=b&tenant=b", "tenant: is there 3 times"),
+            ("/v1/alerts?kind=anomaly&kind=test", "kind: is there 2 times"),
+            ("/v1/explain?tenant=a&tenant=b", "tenant is there twice"),
         ] {
             let answer = try client.request("GET", path)
             #expect(answer.status == 400 && answer.text.contains(word), "\(path): \(answer.text)")
         }
         #expect(try client.request("GET", "/v1/forecast?budget=none").status == 404)
         #expect(try client.request("GET", "/v1/costs").status == 200)
+        #expect(try client.request("GET", "/v1/costs?group_by=&cursor=").status == 200)
         #expect(try client.request("GET", "/v1/dashboard").status == 200)
     }
 
