@@ -31,7 +31,7 @@ public enum PriceFields {
         public var validFrom = Int64.min
     }
 
-    private static let perMillion: [(name: String, kind: RateKind)] = [
+    static let perMillion: [(name: String, kind: RateKind)] = [
         ("input", .input), ("cached_input", .cachedInput), ("cache_write", .cacheWrite),
         ("cache_write_1h", .cacheWriteHour), ("cache_write_12h", .cacheWriteHalfDay),
         ("output", .output), ("reasoning_output", .reasoning), ("audio_input", .audioInput),
@@ -39,11 +39,11 @@ public enum PriceFields {
         ("image_input", .imageInput), ("image_cached_input", .cachedImage),
         ("image_output", .imageOutput), ("video_input", .videoInput),
     ]
-    private static let tiers: [(prefix: String, tier: ServiceTier)] = [
+    static let tiers: [(prefix: String, tier: ServiceTier)] = [
         ("", .standard), ("batch_", .batch), ("flex_", .flex), ("priority_", .priority),
         ("balanced_", .balanced), ("ultrafast_", .ultrafast),
     ]
-    private static let perUnit: [(name: String, kind: RateKind)] = [
+    static let perUnit: [(name: String, kind: RateKind)] = [
         ("usd_per_query", .query), ("usd_per_input_second", .inputSecond),
         ("usd_per_output_second", .outputSecond), ("usd_per_running_second", .runningSecond),
         ("usd_per_input_character", .inputCharacter),
@@ -73,7 +73,7 @@ public enum PriceFields {
         return fields
     }()
 
-    private static let otherFields: Set<String> = [
+    static let otherFields: Set<String> = [
         "provider", "model", "mode", "valid_from", "valid_to", "withdrawn", "source",
         "tier_above_prompt_tokens", "usd_per_web_search", "default_vcpu", "default_ram_gib",
     ]

@@ -289,7 +289,7 @@ extension LiteLLMReader {
 }
 
 extension LiteLLMReader {
-    /// The end of the day for `valid_to`, its beginning for `valid_from`: both days are included.
+    /// A day in `valid_to` is included, so its end; a moment is as it stands.
     private mutating func day(
         _ document: borrowing JSONDocument, _ key: String, _ token: Int
     ) -> Int64? {
@@ -297,7 +297,7 @@ extension LiteLLMReader {
             fault(key, "not a day such as 2026-12-31")
             return nil
         }
-        return key == "valid_to" ? start + RFC3339.secondsPerDay : start
+        return key == "valid_to" && word.utf8.count == 10 ? start + RFC3339.secondsPerDay : start
     }
 
     private func thousandths(_ document: borrowing JSONDocument, _ token: Int) -> UInt32 {

@@ -1,5 +1,8 @@
+import Foundation
 import Pricing
+import TestSupport
 import Testing
+import YAML
 
 @testable import PriceFiles
 
@@ -82,6 +85,33 @@ import Testing
     ])
     func `P14 a bad price is named by file, place, model and key`(_ text: String, _ fault: String) {
         #expect(list(text).faults.map(\.description).first == fault)
+    }
+
+    @Test func `the example has every key of a row, and is taken as it is`() throws {
+        let path = Costgauge.repository + "/deploy/prices.example.yaml"
+        let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        let list = YAMLPriceFile.read(bytes, name: path)
+        #expect(list.faults == [] && list.rows.count == 5)
+        var settings = PricingSettings()
+        settings.files = [path]
+        let loaded = PriceCatalogue.load(settings, now: 0) { _ in .bytes(bytes) }
+        #expect(loaded.faults == [])
+        var named: Set<String> = []
+        let root = try YAMLDocument.read(bytes)
+        guard case .mapping(let entries) = root.content,
+            case .sequence(let rows) = entries[0].value.content
+        else { throw CancellationError() }
+        for row in rows {
+            guard case .mapping(let fields) = row.content else { continue }
+            named.formUnion(fields.map(\.key))
+        }
+        // Of the tiers one key each stands for all.
+        let perMillion = PriceFields.perMillion.map { "\($0.name)_usd_per_mtok" }
+        let tiers = PriceFields.tiers.map { "\($0.prefix)input_usd_per_mtok" }
+        let wanted =
+            perMillion + tiers + PriceFields.perUnit.map(\.name)
+            + ["tier_input_usd_per_mtok", "tier_output_usd_per_mtok"]
+        #expect(named == Set(wanted).union(PriceFields.otherFields).subtracting(["withdrawn"]))
     }
 
     @Test func `a withdrawn row is none, and the rows beside a bad one are there`() {

@@ -135,6 +135,14 @@ import Wire
         #expect(priced.map(\.cost) == [2_000_000, 1_000_000, 2_000_000, 1_000_000])
     }
 
+    @Test func `a row ends with the day of its valid_to, or at its moment`() {
+        func end(_ text: String) -> Int64 {
+            Vectors.row(#""input_cost_per_token":1e-6,"valid_to":"\#(text)""#).validTo
+        }
+        #expect(end("2026-11-09") == PriceDay.start(of: "2026-11-10"))
+        #expect(end("2026-11-09T12:00:00Z") == PriceDay.start(of: "2026-11-09T12:00:00Z"))
+    }
+
     @Test func `a long prompt takes the rates above its threshold, a short one beside it does not`()
     {
         let row = Vectors.row(
