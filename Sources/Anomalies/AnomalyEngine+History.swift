@@ -157,14 +157,8 @@ extension AnomalyEngine {
             let cost = Double(sums.cost) / 1e9 / share
             let events = Double(sums.events) / share
             let largest = Double(sums.largest) / 1e9
-            let scale = rebuilt.series[place].spend.scale
-            let age = rebuilt.series[place].spend.age
-            let reading = rebuilt.series[place].spend.step(
+            _ = rebuilt.series[place].step(
                 start: start, cost: cost, events: events, largest: largest, model)
-            _ = rebuilt.series[place].surge.step(
-                SurgeTest.Input(
-                    start: start, cost: cost, events: events, largest: largest,
-                    expected: reading.expected, scale: scale, age: age), model)
             if !settings.rules.isEmpty {
                 _ = rebuilt.days[place].step(
                     start: start, cost: cost, events: events, rules: settings.rules,

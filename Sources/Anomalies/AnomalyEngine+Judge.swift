@@ -16,6 +16,8 @@ struct Candidate {
     let horizon: Int
     /// What a rule said, when it was one.
     var why: String?
+    /// Dollars beyond expectation at the same hour a week before.
+    var lastWeek = 0.0
 
     enum Span: Equatable {
         case window
@@ -47,13 +49,8 @@ extension AnomalyEngine {
         let cost = Double(sums.cost) / 1e9
         let events = Double(sums.events)
         let largest = Double(sums.largest) / 1e9
-        let (scale, age) = (next.series[place].spend.scale, next.series[place].spend.age)
-        let reading = next.series[place].spend.step(
+        let (reading, isSurge) = next.series[place].step(
             start: window.start, cost: cost, events: events, largest: largest, model)
-        let isSurge = next.series[place].surge.step(
-            SurgeTest.Input(
-                start: window.start, cost: cost, events: events, largest: largest,
-                expected: reading.expected, scale: scale, age: age), model)
         let verdict =
             settings.rules.isEmpty
             ? nil
@@ -71,13 +68,15 @@ extension AnomalyEngine {
                 grade: AnomalyGrade(
                     ratio: ratio, excessDollars: cost - reading.expected,
                     minDollars: settings.spend.minDollars),
-                observed: cost, expected: reading.expected, ratio: ratio, span: .window, horizon: 0)
+                observed: cost, expected: reading.expected, ratio: ratio, span: .window, horizon: 0,
+                lastWeek: next.series[place].habits.lastWeek)
         }
         if let alert = reading.alert {
             return Candidate(
                 place: place, kind: alert.direction == .drop ? .drop : spike, grade: alert.grade,
                 observed: alert.observed, expected: alert.expected, ratio: alert.ratio,
-                span: .hours(alert.horizonHours), horizon: alert.horizon)
+                span: .hours(alert.horizonHours), horizon: alert.horizon,
+                lastWeek: alert.lastWeek)
         }
         guard let verdict else { return nil }
         return Candidate(
@@ -134,9 +133,7 @@ extension AnomalyEngine {
         _ open: Watch.OpenAnomaly, _ place: Int?, _ next: Watch, at end: Int64
     ) -> String? {
         guard let place else { return "it is not watched any longer" }
-        let spend = next.series[place].spend
-        let (excess, usual) = (spend.excess[open.horizon], spend.usual[open.horizon])
-        let ratio = usual > 0 ? 1 + excess / usual : SpendModel.noBaseRatio
+        let ratio = next.series[place].ratio(open.horizon)
         switch open.anomaly.kind {
         case .spike:
             let least = SpendModel.leastRatio[open.horizon]

@@ -37,6 +37,7 @@ struct FreezeTables: ~Copyable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(SpendDetector.stateBytes)
         entry.spend.append(to: &bytes)
+        entry.habits.append(to: &bytes)
         try series.bind(6, blob: bytes.span)
         bytes.removeAll(keepingCapacity: true)
         entry.surge.append(to: &bytes)
@@ -172,7 +173,8 @@ enum AnomalyTables {
         while try select.step() {
             let text = select.text(0)
             guard let dimension = dimensions.firstIndex(where: { $0.description == text }),
-                let spend = SpendDetector(select.bytes(5)), let surge = SurgeTest(select.bytes(6))
+                let spend = SpendDetector(Array(select.bytes(5).prefix(SpendDetector.stateBytes))),
+                let surge = SurgeTest(select.bytes(6))
             else { continue }
             var series = Series(
                 key: Series.Key(dimension: dimension, name: NameID(clamping: select.integer(1))),
@@ -180,6 +182,9 @@ enum AnomalyTables {
             series.lastSpend = select.integer(3)
             series.newUntil = select.integer(4)
             series.spend = spend
+            // None in a state of 768 bytes.
+            series.habits =
+                WeekHabits(select.bytes(5), at: SpendDetector.stateBytes) ?? WeekHabits()
             series.surge = surge
             body(series, DayTotals(select.bytes(7)), PriceWatch(select.bytes(8)))
         }

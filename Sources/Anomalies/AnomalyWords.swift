@@ -20,7 +20,9 @@ struct AnomalyWords {
         case .spike:
             title = "\(subject) spends \(times) its usual"
             let base = candidate.why.map { ", \($0)" } ?? " for this hour"
-            summary = "\(subject) spent \(observed) \(span), \(times) its usual \(expected)\(base)"
+            summary =
+                "\(subject) spent \(observed) \(span), \(times) its usual \(expected)\(base)"
+                + SpendAlert.weekAgo(candidate.lastWeek)
         case .drop:
             let percent = FixedText.text(100 * max(0, candidate.ratio), decimals: 0)
             title = "spend of \(subject) has dropped to \(percent)% of its usual"

@@ -15,12 +15,33 @@ struct Series: Sendable {
     /// Until then it is somebody new; 0 once that was told.
     var newUntil: Int64 = 0
     var spend = SpendDetector()
+    var habits = WeekHabits()
     var surge = SurgeTest()
 
     init(key: Key, since: Int64) {
         self.key = key
         self.since = since
         lastSpend = since
+    }
+
+    /// Feeds a complete window, of dollars and events, to the detectors of spend.
+    mutating func step(
+        start: Int64, cost: Double, events: Double, largest: Double, _ model: SpendModel
+    ) -> (reading: SpendReading, isSurge: Bool) {
+        let (scale, age) = (spend.scale, spend.age)
+        let reading = spend.step(
+            start: start, cost: cost, events: events, largest: largest, habits: &habits, model)
+        let isSurge = surge.step(
+            SurgeTest.Input(
+                start: start, cost: cost, events: events, largest: largest,
+                expected: reading.expected, scale: scale, age: age), model)
+        return (reading, isSurge)
+    }
+
+    /// Dollars that are usual in the fading window of a horizon, and how often they were spent.
+    func ratio(_ horizon: Int) -> Double {
+        let base = spend.usual[horizon] + habits.fading[horizon]
+        return base > 0 ? 1 + spend.excess[horizon] / base : SpendModel.noBaseRatio
     }
 }
 

@@ -16,6 +16,7 @@ public struct SeriesJudge: Sendable {
     /// Without rules the detector decides, with some only they do.
     private let rules: [SpendRule]
     private var spend = SpendDetector()
+    private var habits = WeekHabits()
     private var days = DayTotals()
     private var shape = ShapeDetector()
 
@@ -37,7 +38,7 @@ public struct SeriesJudge: Sendable {
         start: Int64, cost: Double, events: Double, largest: Double
     ) -> PointVerdict {
         let reading = spend.step(
-            start: start, cost: cost, events: events, largest: largest, model)
+            start: start, cost: cost, events: events, largest: largest, habits: &habits, model)
         guard !rules.isEmpty else {
             return PointVerdict(
                 isAnomaly: reading.alert != nil, score: nil, expected: reading.expected,

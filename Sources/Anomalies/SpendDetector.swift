@@ -115,6 +115,8 @@ public struct SpendAlert: Equatable, Sendable {
     public let expected: Double
     public let ratio: Double
     public let z: Double
+    /// Dollars beyond expectation at the same hour a week before; 0 where there were none.
+    public internal(set) var lastWeek = 0.0
 }
 
 /// How far from usual, and how much money: what a severity is made of.
@@ -190,13 +192,44 @@ public struct SpendDetector: Sendable {
     ) -> SpendReading {
         if levelNumerator.isSubnormal || levelDenominator.isSubnormal { self = SpendDetector() }
         let place = Expectation(self, start: start, cost: cost, model)
+        return step(
+            place, start: start, cost: cost, events: newEvents, largest: largest,
+            habitual: [0, 0, 0, 0], model)
+    }
+
+    /// The same for a series whose habits of the week are known: what is habitual is usual.
+    public mutating func step(
+        start: Int64, cost: Double, events newEvents: Double, largest: Double,
+        habits: inout WeekHabits, _ model: SpendModel
+    ) -> SpendReading {
+        if levelNumerator.isSubnormal || levelDenominator.isSubnormal { self = SpendDetector() }
+        var place = Expectation(self, start: start, cost: cost, model)
+        let habitual = habits.absorb(
+            start: start, cost: cost, expected: place.expected, model)
+        if habitual > 0 { place = Expectation(self, start: start, cost: cost - habitual, model) }
+        var reading = step(
+            place, start: start, cost: cost, events: newEvents, largest: largest,
+            habitual: habits.fading, model)
+        reading.expected += habitual
+        reading.alert?.lastWeek = habits.lastWeek
+        return reading
+    }
+
+    /// - Parameter habitual: of each horizon, dollars that are usual beyond the expectation.
+    @inline(__always)
+    private mutating func step(
+        _ place: Expectation, start: Int64, cost: Double, events newEvents: Double,
+        largest: Double, habitual: [4 of Double], _ model: SpendModel
+    ) -> SpendReading {
         var reading = SpendReading()
         reading.expected = place.expected
         var spike: (grade: AnomalyGrade, horizon: Int)?
         var isDrop = false
         for index in 0..<4 {
-            advance(index, place, events: newEvents, largest: largest, model, &reading)
-            if isSpike(index, reading, largestFactor: model.weights[index], model) {
+            advance(index, place, events: newEvents, largest: largest, model)
+            let base = usual[index] + habitual[index]
+            measure(index, base, &reading)
+            if isSpike(index, base, reading, largestFactor: model.weights[index], model) {
                 let grade = AnomalyGrade(
                     ratio: reading.ratio[index],
                     excessDollars: excess[index] / model.weights[index],
@@ -216,9 +249,12 @@ public struct SpendDetector: Sendable {
         let policy = model.policy
         if dayCost < policy.minDollars || dayEvents < policy.minEvents { spike = nil }
         if let spike {
-            reading.alert = alert(.spike, spike.grade, spike.horizon, start, reading, model)
+            let base = usual[spike.horizon] + habitual[spike.horizon]
+            reading.alert = alert(.spike, spike.grade, spike.horizon, base, start, reading, model)
         } else if isDrop, policy.watchesDrops {
-            reading.alert = alert(.drop, .low, SpendModel.dropHorizon, start, reading, model)
+            let index = SpendModel.dropHorizon
+            let base = usual[index] + habitual[index]
+            reading.alert = alert(.drop, .low, index, base, start, reading, model)
         }
         learn(place, model)
         return reading
@@ -269,21 +305,25 @@ private struct Expectation {
 }
 
 extension SpendDetector {
-    /// Moves one horizon on and measures it against what is usual for it.
+    /// Moves one horizon on.
     @inline(__always)
     private mutating func advance(
         _ index: Int, _ place: Expectation, events newEvents: Double, largest: Double,
-        _ model: SpendModel, _ reading: inout SpendReading
+        _ model: SpendModel
     ) {
         let weight = model.weights[index]
         excess[index] += weight * (place.residual - excess[index])
         usual[index] += weight * (place.expected - usual[index])
         events[index] = events[index] * (1 - weight) + newEvents
         dearest[index] = max(dearest[index] * (1 - weight), largest)
+    }
+
+    /// - Parameter base: dollars that are usual in the horizon.
+    @inline(__always)
+    private func measure(_ index: Int, _ base: Double, _ reading: inout SpendReading) {
         reading.z[index] =
             squaresWeight > 0 ? excess[index] / max(sigma(index), SpendModel.dust) : 0
-        reading.ratio[index] =
-            usual[index] > 0 ? 1 + excess[index] / usual[index] : SpendModel.noBaseRatio
+        reading.ratio[index] = base > 0 ? 1 + excess[index] / base : SpendModel.noBaseRatio
     }
 
     @inline(__always)
@@ -293,11 +333,12 @@ extension SpendDetector {
 
     @inline(__always)
     private func isSpike(
-        _ index: Int, _ reading: SpendReading, largestFactor: Double, _ model: SpendModel
+        _ index: Int, _ base: Double, _ reading: SpendReading, largestFactor: Double,
+        _ model: SpendModel
     ) -> Bool {
         let ratioLessDearest =
-            usual[index] > 0
-            ? (excess[index] + usual[index] - largestFactor * dearest[index]) / usual[index]
+            base > 0
+            ? (excess[index] + base - largestFactor * dearest[index]) / base
             : SpendModel.noBaseRatio
         return reading.z[index] >= SpendModel.leastZ[index]
             && reading.ratio[index] >= SpendModel.leastRatio[index]
@@ -321,8 +362,8 @@ extension SpendDetector {
 
     /// Nil while the series warms up, and while an alert of the same rank is young.
     private mutating func alert(
-        _ direction: SpendAlert.Direction, _ grade: AnomalyGrade, _ index: Int, _ start: Int64,
-        _ reading: SpendReading, _ model: SpendModel
+        _ direction: SpendAlert.Direction, _ grade: AnomalyGrade, _ index: Int, _ base: Double,
+        _ start: Int64, _ reading: SpendReading, _ model: SpendModel
     ) -> SpendAlert? {
         let time = Double(start)
         guard age >= model.policy.warmupDays,
@@ -333,8 +374,8 @@ extension SpendDetector {
         return SpendAlert(
             direction: direction, grade: grade, horizon: index,
             horizonHours: max(SpendModel.horizons[index], model.bucketHours),
-            observed: (excess[index] + usual[index]) / model.weights[index],
-            expected: usual[index] / model.weights[index], ratio: reading.ratio[index],
+            observed: (excess[index] + base) / model.weights[index],
+            expected: base / model.weights[index], ratio: reading.ratio[index],
             z: reading.z[index])
     }
 

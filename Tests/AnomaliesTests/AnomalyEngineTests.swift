@@ -95,6 +95,7 @@ import Usage
         func state(_ series: Series) -> [UInt8] {
             var bytes: [UInt8] = []
             series.spend.append(to: &bytes)
+            series.habits.append(to: &bytes)
             series.surge.append(to: &bytes)
             return bytes
         }
@@ -122,6 +123,7 @@ import Usage
         func state(_ series: Series) -> [UInt8] {
             var bytes: [UInt8] = []
             series.spend.append(to: &bytes)
+            series.habits.append(to: &bytes)
             return bytes
         }
         #expect(
