@@ -9,7 +9,7 @@ extension ReadSession {
         var kept = start
         for (index, source) in decoded.enumerated() {
             let event = rows.events[start + index]
-            if event.amount != nil {
+            if event.amount != nil, !event.flags.contains(.lacksSearchPrice) {
                 rows.events[kept] = event
                 kept += 1
                 continue

@@ -69,7 +69,13 @@ public final class Pricer: Sendable {
         let cost: NanoUSD?
         switch plan.outcome {
         case .unpriced: return
-        case .tokens: cost = state.cache.cards[Int(plan.index)].cost(event)?.rounded
+        case .tokens:
+            let index = Int(plan.index)
+            cost = state.cache.cards[index].cost(event)?.rounded
+            if state.cache.cards[index].lacksSearchPrice(event) {
+                event.flags.insert(.lacksSearchPrice)
+                isEstimated = true
+            }
         case .compute:
             cost = PriceEngine.computeCost(
                 state.book.rows[Int(plan.index)], micros: event.computeMicros,

@@ -44,14 +44,18 @@ public struct RateCard: BitwiseCopyable, Sendable {
         return true
     }
 
-    /// The exact cost of what an event used; nil when there is no rate for something of it.
+    /// What an event used has web searches, for which there is no rate.
+    @inline(__always)
+    func lacksSearchPrice(_ event: CostEvent) -> Bool { event.webSearches > 0 && !hasSearch }
+
+    /// The exact cost of what an event used, without its web searches when there is no rate for
+    /// them; nil when there is none for some of its tokens.
     @inline(__always)
     func cost(_ event: CostEvent) -> ExactUSD? {
         let tokens = event.tokens
         let hour = min(event.cacheWriteHour, tokens.cacheWrite)
         var sum: Int128 = 0
-        if event.webSearches > 0 {
-            guard hasSearch else { return nil }
+        if event.webSearches > 0, hasSearch {
             sum = search &* Int128(isSearchPerPrompt ? 1 : event.webSearches)
         }
         let isPriced =

@@ -15,6 +15,8 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
     private struct Model: Hashable {
         let provider: NameID
         let model: NameID
+        /// Its tokens have a price, its web searches do not.
+        var isSearch = false
     }
 
     /// Models told of in one day, and seen while an `ending` looks at the store; past it nobody is
@@ -42,12 +44,15 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
         _ group: [EventBatch], in database: borrowing Database, now: Int64
     ) throws(SQLiteError) {
         for batch in group {
-            for event in batch.rows.events where event.amount == nil && !event.isSkipped {
+            for event in batch.rows.events where Self.isUnpriced(event) && !event.isSkipped {
                 let model = Model(
                     provider: event.provider,
-                    model: event.isCompute ? event.resource : event.model)
+                    model: event.isCompute ? event.resource : event.model,
+                    isSearch: event.amount != nil)
                 if floorDivide(now, Self.dayNanos) != day { startDay(now) }
-                if let count = seen?.count, count <= Self.modelsMax { seen?.insert(model) }
+                if !model.isSearch, let count = seen?.count, count <= Self.modelsMax {
+                    seen?.insert(model)
+                }
                 guard !told.contains(model), !pending.contains(model),
                     told.count + pending.count < Self.modelsMax
                 else { continue }
@@ -55,6 +60,10 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
                 try raise(model, in: database, now: now)
             }
         }
+    }
+
+    private static func isUnpriced(_ event: CostEvent) -> Bool {
+        event.amount == nil || event.flags.contains(.lacksSearchPrice)
     }
 
     private func startDay(_ now: Int64) {
@@ -77,7 +86,9 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
     ) throws(SQLiteError) {
         let provider = names.text(model.provider)
         let name = names.text(model.model)
-        let day = Self.key(ModelName(provider: provider, model: name)) + "/" + Self.date(now)
+        let day =
+            Self.key(ModelName(provider: provider, model: name))
+            + (model.isSearch ? Self.searchMark : "") + "/" + Self.date(now)
         guard try AlertTable.firingKeys(of: day, in: database).isEmpty else { return }
         // It was told today already, and ended when its calls got their prices.
         var (key, count) = (day, 1)
@@ -91,11 +102,13 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
                 id: recorder.newID("alr_"),
                 dedupKey: key,
                 kind: .unpricedModel, severity: .warning,
-                title: "no price for \"\(name)\"\(of)",
-                summary:
-                    "its tokens are counted, its cost is not; add a row, or the rate that its row lacks "
-                    + "(such as usd_per_web_search), to a file of pricing.files, then POST "
-                    + "/v1/prices/reprice",
+                title: model.isSearch
+                    ? "no price for web searches of \"\(name)\"\(of)"
+                    : "no price for \"\(name)\"\(of)",
+                summary: (model.isSearch
+                    ? "its tokens are booked, its searches are not; give its row usd_per_web_search in"
+                    : "its tokens are counted, its cost is not; add a row to")
+                    + " a file of pricing.files, then POST /v1/prices/reprice",
                 startsAt: now,
                 details: [
                     Alert.Detail("provider", provider), Alert.Detail("model", name),
@@ -112,6 +125,9 @@ final class UnpricedAlerts: CommitParticipant, @unchecked Sendable {
         "unpriced_model/\(PercentEncoding.encode(model.provider))/"
             + PercentEncoding.encode(model.model)
     }
+
+    /// Behind the model when its web searches alone are without a price; names have theirs encoded.
+    private static let searchMark = "+web_search"
 
     private static func parts(of key: String) -> (model: String, date: String) {
         let parts = key.split(separator: "/", omittingEmptySubsequences: false)
@@ -170,12 +186,16 @@ extension UnpricedAlerts {
             let unpriced = Set(
                 (left + seen.map(self.name)).map { Self.key($0) })
             for key in try AlertTable.firingKeys(of: .unpricedModel, in: database)
-            where !unpriced.contains(Self.parts(of: key).model) {
+            where !unpriced.contains(Self.parts(of: key).model)
+                && !Self.parts(of: key).model.hasSuffix(Self.searchMark)
+            {
                 try self.recorder.resolve(
                     key, "its calls have their prices", in: database, now: now)
             }
             // What is told no more is told again when it comes again.
-            self.told = self.told.filter { unpriced.contains(Self.key(self.name($0))) }
+            self.told = self.told.filter {
+                $0.isSearch || unpriced.contains(Self.key(self.name($0)))
+            }
         }
         _ = try left.get()
     }

@@ -72,6 +72,8 @@ public struct CostEvent: BitwiseCopyable, Sendable {
         public static let priced = Flags(rawValue: 2)
         /// The stream broke off: the counts are what was measured until then.
         public static let incomplete = Flags(rawValue: 4)
+        /// Its tokens are priced and its web searches are not. Known until the commit.
+        public static let lacksSearchPrice = Flags(rawValue: 16)
     }
 
     /// Nano-dollars that stand for "no amount" in the store.

@@ -17,10 +17,9 @@ enum BillText {
         }
         let total = bill.total ?? .zero
         text += "total $\(total.decimal)"
+        if let nanos = total.rounded { text += ", booked as $\(nanos.decimal)" }
         if bill.flags.contains(Bill.searchWithoutPrice) {
-            text += " without its web searches, for which there is no price: a server books nothing"
-        } else if let nanos = total.rounded {
-            text += ", booked as $\(nanos.decimal)"
+            text += " and marked as estimated: there is no price for its web searches"
         }
         text += "\n"
         if let row = answer.row {

@@ -37,6 +37,33 @@ import Testing
         metrics.family(name + "{").values.compactMap(Double.init).reduce(0, +)
     }
 
+    @Test func `P4 web searches without a price are told, and leave the tokens theirs`() throws {
+        try write(row("m", "2"))
+        let server = try start()
+        let client = try server.client()
+        let call = { (id: String) in
+            #"{"id":"\#(id)","provider":"mine","model":"m","input_tokens":1000000,"web_searches":3}"#
+        }
+        #expect(try client.post(call("a")).status == 200)
+        #expect(try client.post(call("b")).status == 200)
+        #expect(sum(try server.metrics(), "costgauge_cost_usd_total") == 4)
+        func alerts() throws -> [[String: Any]] {
+            let answer = try object(client.request("GET", "/v1/alerts?kind=unpriced_model").text)
+            return answer["alerts"] as? [[String: Any]] ?? []
+        }
+        #expect(
+            try alerts().map { $0["title"] as? String }
+                == ["no price for web searches of \"m\" of provider \"mine\""])
+        // The missing price comes, and the difference with it.
+        try write("- {provider: mine, model: m, input_usd_per_mtok: 2, usd_per_web_search: 0.5}\n")
+        #expect(try client.request("POST", "/-/reload").status == 200)
+        #expect(try client.request("POST", "/v1/prices/reprice").status == 200)
+        #expect(sum(try server.metrics(), "costgauge_cost_usd_total") == 7)
+        #expect(try client.post(call("c")).status == 200)
+        #expect(sum(try server.metrics(), "costgauge_cost_usd_total") == 10.5)
+        #expect(try alerts().count == 1)
+    }
+
     @Test func `P4 an unknown price is told once, and booked once there is one`() throws {
         try write(row("known", "2"))
         var server = try start()

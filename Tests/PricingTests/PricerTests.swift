@@ -71,6 +71,11 @@ import Wire
         let book = list.replacing(stored: [other], timestamp: 0)
         #expect(price([strange], book)[0].amount?.nanos == 500_000)
         strange.webSearches = 1
+        let partly = price([strange], book)[0]
+        #expect(partly.amount?.nanos == 500_000 && partly.costSource == .estimated)
+        #expect(partly.flags.contains(.lacksSearchPrice))
+        // Without a rate for its tokens it has no price at all.
+        strange.tokens.input = 1
         #expect(price([strange], book)[0].amount == nil)
     }
 
