@@ -34,6 +34,10 @@ struct QueryFlags {
         filters = Self.dimensions.compactMap { dimension in
             arguments[dimension.description].map { (dimension, $0) }
         }
+        if let empty = filters.first(where: { $0.value.isEmpty }) {
+            throw UsageError(
+                description: "--\(empty.dimension) is empty; give it a value or leave it out")
+        }
     }
 
     func open() throws(StoreError) -> Database {

@@ -89,6 +89,9 @@ import Testing
         let gone = try report("--url=http://127.0.0.1:1")
         #expect(gone.status == 2 && gone.errors.contains("127.0.0.1:1 cannot be asked"))
         #expect(try report("--json", "--csv").status == 2)
+        let empty = try report("--tenant=")
+        #expect(empty.status == 2)
+        #expect(empty.errors.contains("--tenant is empty; give it a value or leave it out"))
         #expect(try report("--url=http://127.0.0.1:1", "--storage.path=x").status == 2)
     }
 }
