@@ -1,19 +1,19 @@
 internal import Wire
 
-/// What a series spends beyond expectation at the same hour of the week, week after week: a batch on
-/// Mondays at nine.
+/// What a series spends beyond expectation at the same hour of the week, week after week: a batch
+/// on Mondays at nine.
 ///
-/// The detector expects level x hour of day x weekday, and a product has no place for one hour of one
-/// weekday. So the excess of each hour is remembered here by its hour of the week. What came in two
-/// weeks running is usual from the third on: it is taken out of the spend before the detector sees
-/// it, and is part of what the detector calls usual.
+/// The detector expects level x hour of day x weekday, and a product has no place for one hour of
+/// one weekday. So the excess of each hour is remembered here by its hour of the week. What came in
+/// two weeks running is usual from the third on: it is taken out of the spend before the detector
+/// sees it, and is part of what the detector calls usual.
 ///
 ///     excess of an hour  ->  usual = sqrt(last week's x this week's), at least half of before
 ///     spend  ->  up to the usual excess of this hour and its neighbours  ->  usual
 ///            ->  the rest                                               ->  the detector
 ///
 /// The neighbours are for batches that begin a little earlier or later, and for summer time. A week
-/// without the batch halves what is usual, three make it new again. A batch that grows is seen for
+/// without the batch halves what is usual, some make it new again. A batch that grows is seen for
 /// what it has grown by.
 public struct WeekHabits: Sendable {
     struct Hour: Sendable {
