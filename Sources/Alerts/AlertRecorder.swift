@@ -85,8 +85,12 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
                 }
                 try raise(alert, in: database, now: now)
             } else {
-                let resolution = BudgetAlerts.resolution(event, now: now)
-                for key in firing { try resolve(key, resolution, in: database, now: now) }
+                for key in firing {
+                    let told = try AlertTable.budget(ofFiring: key, in: database)
+                    try resolve(
+                        key, BudgetAlerts.resolution(event, told: told, now: now), in: database,
+                        now: now)
+                }
             }
         }
     }
@@ -96,7 +100,8 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
     ///
     /// - Parameter open: what holds.
     public func reconcile(
-        _ open: [BudgetEvent], budgets: Set<String>, in database: borrowing Database, now: Int64
+        _ open: [BudgetEvent], budgets: [BudgetDefinition], in database: borrowing Database,
+        now: Int64
     ) throws(SQLiteError) {
         let bases = Set(open.map { BudgetAlerts.baseKey($0) })
         let kinds: [AlertKind] = [.budgetThreshold, .budgetBurn, .budgetForecast, .budgetDenied]
@@ -105,19 +110,12 @@ public final class AlertRecorder: CommitParticipant, @unchecked Sendable {
                 // `base` or `base/2`.
                 let shorter = key.lastIndex(of: "/").map { String(key[..<$0]) } ?? key
                 guard !bases.contains(key), !bases.contains(shorter) else { continue }
-                let budget = try AlertTable.budget(ofFiring: key, in: database)
                 let resolution =
-                    if let budget, !budgets.contains(budget.name) {
-                        "the budget is no longer configured"
-                    } else if let budget, budget.periodEnd <= now / 1_000_000_000 {
-                        "the period has ended"
-                    } else if kind == .budgetDenied {
-                        "no call was denied since the restart"
-                    } else if kind == .budgetForecast {
-                        "the projection is back within the limit"
-                    } else {
-                        "the budget was changed"
-                    }
+                    if let told = try AlertTable.budget(ofFiring: key, in: database) {
+                        BudgetAlerts.resolution(
+                            ofKey: key, kind, told: told,
+                            budget: budgets.first { $0.name == told.name }, now: now)
+                    } else { "the budget was changed" }
                 try resolve(key, resolution, in: database, now: now)
             }
         }

@@ -49,7 +49,7 @@ public enum BudgetAlerts {
     public static func dedupKey(_ event: BudgetEvent) -> String {
         switch event.kind {
         case .crossed(_, _, let arm), .resolved(_, let arm, _), .burning(_, let arm),
-            .burnEnded(let arm):
+            .burnEnded(let arm, _):
             if event.budget.period.isRolling { return "\(baseKey(event))/\(arm)" }
             return baseKey(event) + (arm == 0 ? "" : "/\(arm + 1)")
         case .recorded, .paused, .denied, .deniedEnded, .forecast, .forecastEnded:
@@ -69,28 +69,6 @@ public enum BudgetAlerts {
         case .burning, .burnEnded: return "budget_burn/\(place)"
         case .denied, .deniedEnded: return "budget_denied/\(place)"
         case .forecast, .forecastEnded: return "budget_forecast/\(place)"
-        }
-    }
-
-    /// Why an alert is over, for its resolved notification.
-    public static func resolution(_ event: BudgetEvent, now: Int64) -> String {
-        switch event.kind {
-        case .burnEnded where event.period.end <= now / 1_000_000_000: "the period has ended"
-        case .deniedEnded: "no call was denied for five minutes"
-        case .forecastEnded where event.period.end <= now / 1_000_000_000: "the period has ended"
-        case .forecastEnded: "the projection is back within the limit"
-        case .resolved(_, _, .periodEnded): "the period has ended"
-        case .resolved(_, _, .limitRaised):
-            "the limit is now \(MoneyText.dollars(event.limit)), of which "
-                + "\(MoneyText.dollars(event.spent)) is used"
-        case .resolved(_, _, .spendReduced):
-            "spend was corrected to \(MoneyText.dollars(event.spent))"
-        case .resolved(_, _, .windowMoved):
-            "\(MoneyText.dollars(event.spent)) was spent \(LocalClock(event).periodWord)"
-        case .resolved(_, _, .idle): "nothing happened in it for long"
-        case .resolved(_, _, .reset): "the budget was reset"
-        case .resolved(_, _, .budgetRemoved): "the budget is no longer configured"
-        default: "the pace is back to what the budget allows"
         }
     }
 

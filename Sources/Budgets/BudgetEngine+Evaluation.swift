@@ -145,7 +145,8 @@ extension BudgetEngine {
                 for period in copy.periods.map(\.period)
                 where period.end > now / 1_000_000_000 {
                     events += try evaluate(
-                        &copy, period, table, .limitRaised, &tables, now: now)
+                        &copy, period, table, hasReviewed ? .spendReduced : .atStart, &tables,
+                        now: now)
                 }
                 if !table.definition.watchesPace {
                     events += try evaluateBurn(&copy, number, table, &tables, now: now)
@@ -228,7 +229,8 @@ extension BudgetEngine {
             }
             events += changes.map { event(.init($0, table.definition), scope, period, table) }
             if period.end > table.current.start - 1, case .resolved(let arm)? = scope.burn.close() {
-                events.append(event(.burnEnded(arm: arm), scope, period, table))
+                events.append(
+                    event(.burnEnded(arm: arm, reason: .periodEnded), scope, period, table))
                 try tables.writeBurn(table, scope, period: period)
                 // Keys carry the period, so a new one counts from the start.
                 scope.burn.arm = 0
@@ -262,7 +264,10 @@ extension BudgetEngine {
         case .fired(let seconds, let arm):
             return [event(.burning(secondsLeft: seconds, arm: arm), scope, table.current, table)]
         case .resolved(let arm):
-            return [event(.burnEnded(arm: arm), scope, table.current, table)]
+            let reason: ResolveReason? = table.definition.watchesPace ? nil : .turnedOff
+            return [
+                event(.burnEnded(arm: arm, reason: reason), scope, table.current, table)
+            ]
         }
     }
 }

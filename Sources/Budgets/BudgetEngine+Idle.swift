@@ -40,7 +40,8 @@ extension BudgetEngine {
                     ).map { self.event(.init($0, table.definition), scope, period, table) }
                 }
                 if case .resolved(let arm)? = scope.burn.close() {
-                    events.append(event(.burnEnded(arm: arm), scope, table.current, table))
+                    events.append(
+                        event(.burnEnded(arm: arm, reason: .idle), scope, table.current, table))
                 }
                 try LimitTables.forget(table.identity, scope.text, in: database)
             }

@@ -62,7 +62,10 @@ extension BudgetEngine {
         if let number = table.number(of: text) {
             var copy = table.scopes[number]
             copy.override = limit
-            try evaluateChange(&copy, number, index, table, .limitRaised, in: database, now: now)
+            let reason = ResolveReason(
+                limit: table.scopes[number].limit(in: table.current),
+                became: copy.limit(in: table.current))
+            try evaluateChange(&copy, number, index, table, reason, in: database, now: now)
             spent = copy.spend(in: table.current)?.spent ?? .zero
         }
         return .done(scope: text, before: before, spent: spent)
@@ -139,11 +142,12 @@ extension BudgetEngine {
             pendingLimits.append(PendingLimit(table: index, scope: text, limit: nil))
             table.limits[text] = nil
             guard let number = table.number(of: text) else { continue }
+            let before = table.scopes[number].limit(in: table.current)
             table.scopes[number].override = nil
             var copy = table.scopes[number]
+            let reason = ResolveReason(limit: before, became: copy.limit(in: table.current))
             try evaluateChange(
-                &copy, number, index, table, .limitRaised, in: database,
-                now: now * 1_000_000_000)
+                &copy, number, index, table, reason, in: database, now: now * 1_000_000_000)
             table.scopes[number] = copy
         }
     }

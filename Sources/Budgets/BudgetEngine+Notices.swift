@@ -66,7 +66,13 @@ extension BudgetEngine {
             events.append(event)
         }
         for (name, known) in changed.denied where !seen.contains(name) {
-            if known.isOpen { events.append(known.event.with(.deniedEnded)) }
+            if known.isOpen {
+                let budget = tables.first { $0.definition.name == name.budget }?.definition
+                let reason: ResolveReason? =
+                    budget.map { $0.enforcement?.mode == .enforce ? nil : .turnedOff }
+                    ?? .budgetRemoved
+                events.append(known.event.with(.deniedEnded(reason: reason)))
+            }
             changed.denied[name]?.isOpen = false
             if now >= known.toldAt + known.event.budget.cooldownNanos {
                 changed.denied[name] = nil
@@ -123,7 +129,11 @@ extension BudgetEngine {
             if let known, isSamePeriod, now < known.toldAt + status.budget.cooldownNanos {
                 continue
             }
-            if let known, known.isOpen { events.append(known.event.with(.forecastEnded)) }
+            if let known, known.isOpen {
+                let isOver = known.event.period.end <= now / 1_000_000_000
+                events.append(
+                    known.event.with(.forecastEnded(reason: isOver ? nil : .budgetChanged)))
+            }
             let event = BudgetEvent(
                 kind: .forecast(forecast.projection), budget: status.budget, scope: status.scope,
                 scopeText: status.scopeText, period: status.period, spent: status.spent,
@@ -133,7 +143,12 @@ extension BudgetEngine {
             holding.insert(name)
         }
         for (name, known) in changed.forecast where !holding.contains(name) {
-            if known.isOpen { events.append(known.event.with(.forecastEnded)) }
+            if known.isOpen {
+                let budget = definitions.first { $0.name == name.budget }
+                let reason: ResolveReason? =
+                    budget.map { $0.forecasts ? nil : .turnedOff } ?? .budgetRemoved
+                events.append(known.event.with(.forecastEnded(reason: reason)))
+            }
             changed.forecast[name]?.isOpen = false
             if known.event.period.end <= now / 1_000_000_000 { changed.forecast[name] = nil }
         }

@@ -255,7 +255,7 @@ extension BudgetEngine {
                 try redefineCarryOver(&table, nil, in: database)
                 for number in table.scopes.indices {
                     events += try evaluate(
-                        &table.scopes[number], table.current, table, .limitRaised, &tables,
+                        &table.scopes[number], table.current, table, .budgetChanged, &tables,
                         now: now)
                 }
                 // A crash before the next checkpoint finds it kept.
@@ -320,7 +320,7 @@ extension BudgetEngine {
                 for (index, state) in entry.states.enumerated()
                 where state.isFiring && !places.contains(index) {
                     let change = ThresholdChange.resolved(
-                        threshold: index, arm: state.arm, reason: .limitRaised)
+                        threshold: index, arm: state.arm, reason: .thresholdRemoved)
                     events.append(event(.init(change, old.definition), scope, entry.period, old))
                 }
             }
@@ -347,8 +347,11 @@ extension BudgetEngine {
         try redefineCarryOver(&table, old, in: database)
         for number in table.scopes.indices {
             for period in table.scopes[number].periods.map(\.period) {
+                let before = number < old.scopes.count ? old.scopes[number] : table.scopes[number]
+                let reason = ResolveReason(
+                    limit: before.limit(in: period), became: table.scopes[number].limit(in: period))
                 events += try evaluate(
-                    &table.scopes[number], period, table, .limitRaised, &tables, now: now)
+                    &table.scopes[number], period, table, reason, &tables, now: now)
             }
         }
         return events
@@ -370,7 +373,8 @@ extension BudgetEngine {
                 events += changes.map { event(.init($0, old.definition), scope, period, old) }
             }
             if case .resolved(let arm)? = scope.burn.close() {
-                events.append(event(.burnEnded(arm: arm), scope, old.current, old))
+                events.append(
+                    event(.burnEnded(arm: arm, reason: .budgetRemoved), scope, old.current, old))
                 try tables.writeBurn(old, scope, period: old.current)
             }
         }

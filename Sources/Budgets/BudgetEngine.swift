@@ -11,10 +11,11 @@ public typealias BudgetReport =
     throws(SQLiteError) -> Void
 
 /// Ends alerts that no longer hold, whatever ended them: told after a start and after a reload,
-/// with everything that does hold and the names of the budgets that there are.
+/// with everything that does hold and the budgets that there are.
 public typealias BudgetReconcile =
     @Sendable (
-        _ open: [BudgetEvent], _ budgets: Set<String>, _ database: borrowing Database, _ now: Int64
+        _ open: [BudgetEvent], _ budgets: [BudgetDefinition], _ database: borrowing Database,
+        _ now: Int64
     )
     throws(SQLiteError) -> Void
 
@@ -38,6 +39,8 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
     /// Definitions may have changed since the states were written: all of them are looked at.
     var mustReview = true
     private var isReviewed = false
+    /// The first look after the start is over.
+    private(set) var hasReviewed = false
     /// A budget was filled from the past, which the next start need not read again once a
     /// checkpoint holds what came of it.
     public internal(set) var needsCheckpoint = false
@@ -126,7 +129,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         pendingNotices = nil
         tellRefusals()
         staging.clear()
-        if isReviewed { mustReview = false }
+        if isReviewed { (mustReview, hasReviewed) = (false, true) }
         isReviewed = false
         claims.removeAll()
     }
@@ -150,7 +153,7 @@ public final class BudgetEngine: CommitParticipant, @unchecked Sendable {
         if mustReview {
             let (events, open) = try review(in: database, now: now)
             if !events.isEmpty { try report(events, database, now) }
-            try reconcile(open, Set(definitions.map(\.name)), database, now)
+            try reconcile(open, definitions, database, now)
             isReviewed = true
             return
         }

@@ -11,15 +11,18 @@ public struct BudgetEvent: Equatable, Sendable {
             threshold: BudgetDefinition.Threshold, crossed: [BudgetDefinition.Threshold])
         case resolved(threshold: BudgetDefinition.Threshold, arm: Int, reason: ResolveReason)
         case burning(secondsLeft: Int64, arm: Int)
-        case burnEnded(arm: Int)
+        /// Without a reason the pace is back to what the budget allows.
+        case burnEnded(arm: Int, reason: ResolveReason?)
         /// Its scope's calls are denied from now on, whatever the next period brings.
         case paused
         /// So many of its calls were denied within five minutes.
         case denied(count: Int)
-        case deniedEnded
+        /// Without a reason nobody was denied any more.
+        case deniedEnded(reason: ResolveReason?)
         /// The projection to the period's end has passed the limit.
         case forecast(Projection)
-        case forecastEnded
+        /// Without a reason the projection has come back, or the period has ended.
+        case forecastEnded(reason: ResolveReason?)
     }
 
     public let kind: Kind

@@ -24,6 +24,19 @@ public enum ResolveReason: String, Sendable {
     case idle
     case reset
     case budgetRemoved = "budget_removed"
+    /// The definition has this threshold no more.
+    case thresholdRemoved = "threshold_removed"
+    /// The definition asks for such alerts no more.
+    case turnedOff = "turned_off"
+    /// The budget of this name counts other spend than before.
+    case budgetChanged = "budget_changed"
+    /// Found at a start: its configuration may be another, and time has passed.
+    case atStart = "at_start"
+
+    /// What ends alerts when a limit is set; the window of a rolling budget may have moved as well.
+    init(limit before: NanoUSD, became after: NanoUSD) {
+        self = after > before ? .limitRaised : .spendReduced
+    }
 }
 
 /// What an evaluation asks for. Thresholds are indexes into the definition's list.
@@ -108,8 +121,10 @@ enum ThresholdMachine {
 
     /// Under a threshold but not far, or not long enough since it was told.
     private static func isHeld(_ input: Input, _ index: Int, _ notifiedAt: Int64?) -> Bool {
-        guard input.reason == .windowMoved else { return false }
+        guard input.reason == .windowMoved || input.reason == .atStart else { return false }
         if input.thresholds[index].isNear(spent: input.spent, limit: input.limit) { return true }
+        // A limit that was raised meanwhile ends it at once.
+        if input.reason == .atStart { return false }
         return notifiedAt.map { input.now < $0 + input.cooldownNanos } ?? false
     }
 

@@ -133,7 +133,7 @@ private let both = AlertRouter(receivers: [
         // The budget now counts other spend: what was told no longer holds.
         try harness.commit { () throws in
             try harness.recorder.reconcile(
-                [], budgets: [crossed.budget.name], in: harness.database, now: 3)
+                [], budgets: [crossed.budget], in: harness.database, now: 3)
             try harness.recorder.record([crossed], in: harness.database, now: 4)
         }
         #expect(
@@ -143,7 +143,7 @@ private let both = AlertRouter(receivers: [
         // Its end is that of the alert that fires, whatever its key.
         try harness.commit { () throws in
             try harness.recorder.reconcile(
-                [crossed], budgets: [crossed.budget.name], in: harness.database, now: 5)
+                [crossed], budgets: [crossed.budget], in: harness.database, now: 5)
             try harness.recorder.record(
                 [BudgetAlertsTests.crossing(isOver: true)], in: harness.database, now: 6)
         }

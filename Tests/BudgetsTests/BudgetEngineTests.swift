@@ -346,7 +346,7 @@ import Usage
         try harness.redefine([fewer])
         #expect(
             harness.events() == [
-                "resolved tenant=a 2026-11 0.5 limit_raised arm 1",
+                "resolved tenant=a 2026-11 0.5 threshold_removed arm 1",
                 "crossed tenant=a 2026-11 0.53 [0.53]",
             ])
         try harness.redefine([])

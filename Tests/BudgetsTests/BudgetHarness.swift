@@ -74,14 +74,21 @@ final class BudgetHarness {
                     "burning \(event.scopeText) \(event.periodKey)" + (arm > 0 ? " arm \(arm)" : "")
                 case .paused: "paused \(event.scopeText)"
                 case .denied(let count): "denied \(event.scopeText) \(event.periodKey) \(count)"
-                case .deniedEnded: "denials ended \(event.scopeText)"
+                case .deniedEnded(let reason):
+                    "denials ended \(event.scopeText)" + text(reason)
                 case .forecast(let projection):
                     "forecast \(event.scopeText) \(event.periodKey) \(projection.projected.decimal)"
-                case .forecastEnded: "forecast ended \(event.scopeText) \(event.periodKey)"
-                case .burnEnded: "burn ended \(event.scopeText) \(event.periodKey)"
+                case .forecastEnded(let reason):
+                    "forecast ended \(event.scopeText) \(event.periodKey)" + text(reason)
+                case .burnEnded(_, let reason):
+                    "burn ended \(event.scopeText) \(event.periodKey)" + text(reason)
                 }
             }
         }
+    }
+
+    private func text(_ reason: ResolveReason?) -> String {
+        reason.map { " \($0.rawValue)" } ?? ""
     }
 
     func event(
@@ -209,7 +216,7 @@ private final class Told: Sendable {
     private let events = Mutex<[BudgetEvent]>([])
     private let held = Mutex<[String]>([])
     var open: [String] { held.withLock { $0 } }
-    func note(open: [BudgetEvent], budgets: Set<String>) {
+    func note(open: [BudgetEvent], budgets: [BudgetDefinition]) {
         let texts = open.map { event in
             if case .crossed(let threshold, _, _) = event.kind {
                 "\(event.scopeText) \(threshold.text)"

@@ -14,7 +14,7 @@ import Usage
         #expect(harness.events().count == 1)
         try harness.restart([BudgetHarness.budget(100)])
         try harness.tick()
-        #expect(harness.events() == ["resolved tenant=a 2026-11 1 limit_raised"])
+        #expect(harness.events() == ["resolved tenant=a 2026-11 1 at_start"])
         harness.advance(seconds: 3601)
         try harness.commit([harness.event(85)])
         #expect(harness.events() == ["crossed tenant=a 2026-11 0.9 [0.5,0.75,0.9] arm 1"])
@@ -106,6 +106,6 @@ import Usage
         // Turned off while it fires.
         try harness.redefine([BudgetHarness.budget(100, burns: false)])
         try harness.tick()
-        #expect(harness.events() == ["burn ended tenant=a 2026-11"])
+        #expect(harness.events() == ["burn ended tenant=a 2026-11 turned_off"])
     }
 }

@@ -122,8 +122,23 @@ import Usage
         // Turned off: over.
         try harness.redefine([BudgetHarness.budget(100)])
         try harness.tick()
-        #expect(harness.events().contains("forecast ended tenant=a 2026-11"))
+        #expect(harness.events().contains("forecast ended tenant=a 2026-11 turned_off"))
         #expect(!harness.open.contains("tenant=a forecast"))
+    }
+
+    @Test func `what is open of a budget that goes, or denies no more, ends for that reason`()
+        throws
+    {
+        var projected = Self.projected
+        projected.name = "projected"
+        let harness = try BudgetHarness([Self.enforcing(), projected])
+        try harness.commit([harness.event(70, tenant: "b")])
+        ask(harness, 10)
+        let told = try pass(harness, 0)
+        #expect(told == ["denied tenant=a 2026-11 10", "forecast tenant=b 2026-11 108.15"])
+        try harness.redefine([Self.enforcing(.observe)])
+        #expect(try pass(harness, 0) == ["forecast ended tenant=b 2026-11 budget_removed"])
+        #expect(try pass(harness, 300) == ["denials ended tenant=a turned_off"])
     }
 
     @Test func `the first tenth of a period tells no projection, and its end ends one`() throws {

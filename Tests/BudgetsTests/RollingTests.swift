@@ -117,6 +117,47 @@ private let hour: Int64 = 3600
         #expect(harness.events() == ["resolved tenant=a rolling-1h 1 window_moved arm 1795168920"])
     }
 
+    @Test func `a start and a reload end nothing that is only just under its threshold`() throws {
+        var budget = Self.budget()
+        budget.thresholds = [.init(ratioNanos: 1_000_000_000)]
+        budget.cooldownNanos = 0
+        let harness = try BudgetHarness([budget])
+        try harness.tick()
+        try harness.commit([harness.event(5)])
+        harness.advance(seconds: 120)
+        try harness.commit([harness.event(95)])
+        #expect(harness.events().count == 1)
+        harness.advance(seconds: 3600 - 60)
+        try harness.tick()
+        try harness.checkpoint()
+        #expect(harness.spent("tenant=a") == "95.00")
+        try harness.restart([budget])
+        try harness.tick()
+        try harness.redefine([budget])
+        try harness.tick()
+        #expect(harness.events() == [] && harness.open == ["tenant=a 1"])
+        // A raised limit does, and says so; here the spend would have ended it, too.
+        var raised = budget
+        raised.limit = NanoUSD(nanos: 200_000_000_000)
+        try harness.redefine([raised])
+        #expect(
+            harness.events() == ["resolved tenant=a rolling-1h 1 limit_raised arm 1795168920"])
+    }
+
+    @Test func `spend that left the window while costgauge was down is found at the start`() throws
+    {
+        let harness = try BudgetHarness([Self.budget()])
+        try harness.tick()
+        try harness.commit([harness.event(76)])
+        try harness.checkpoint()
+        _ = harness.events()
+        harness.advance(seconds: 7200)
+        try harness.restart([Self.budget()])
+        try harness.tick()
+        #expect(
+            harness.events() == ["resolved tenant=a rolling-1h 0.75 at_start arm 1795168800"])
+    }
+
     @Test func `the cooldown holds a crossing open although spend has left`() throws {
         var budget = Self.budget(60)
         budget.cooldownNanos = 600 * BudgetHarness.second

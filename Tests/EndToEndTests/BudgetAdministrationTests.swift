@@ -189,6 +189,58 @@ import Testing
 }
 
 extension BudgetAdministrationTests {
+    /// Spend and limit of each budget, and the metrics of them, in one answer each.
+    private func standing() throws -> [String] {
+        let list = try ask("GET", "/v1/budgets").json()["budgets"] as? [[String: Any]] ?? []
+        let rows = list.map {
+            "\($0["name"] ?? "") \($0["spent_usd"] ?? "") of \($0["limit_usd"] ?? "")"
+        }
+        let samples = try server.metrics().family("costgauge_budget_")
+            .filter { !$0.key.contains("timestamp") }
+        return rows.sorted() + samples.map { "\($0.key) \($0.value)" }.sorted()
+    }
+
+    @Test func `the first answer after a crash tells what the last one before it told`() throws {
+        for (name, body) in [
+            ("week", #"{"each":["tenant"],"rolling":"7d","limit_usd":80,"burn":false}"#),
+            ("carry", #"{"period":"day","rollover":{"cap":0.5},"limit_usd":100,"burn":false}"#),
+        ] {
+            #expect(try ask("PUT", "/v1/budgets/\(name)", body).status == 201)
+        }
+        try spend("a", "1")
+        // The last hour of yesterday in UTC: late for the day, and within the week.
+        let late = (Int(Date.now.timeIntervalSince1970) / 86_400) * 86_400 - 1800
+        let event = #"{"tenant":"a","cost_usd":49,"timestamp":\#(late)}"#
+        #expect(try ask("POST", "/v1/events", event).status == 200)
+        let before = try standing()
+        #expect(before.contains("week 50.00 of 80.00") && before.contains("carry 1.00 of 100.00"))
+        for _ in 0..<2 {
+            try restart()
+            #expect(try standing() == before)
+        }
+        #expect(server.stop() == 0)
+        server = try Costgauge(storage: place.path + "/data", arguments: arguments)
+        #expect(try standing() == before)
+    }
+
+    @Test func `an alert that a reload ends says what ended it`() throws {
+        try spend("acme", "9.5")
+        func reload(_ text: String) throws -> String? {
+            _ = try place.file("c.yaml", text)
+            #expect(try ask("POST", "/-/reload").status == 200)
+            let alerts = try ask("GET", "/v1/alerts?kind=budget_threshold").json()["alerts"]
+            return (alerts as? [[String: Any]])?.first?["resolution"] as? String
+        }
+        #expect(try reload(Self.configuration) == nil)
+        #expect(
+            try reload(Self.configuration.replacing("burn: false", with: "thresholds: [0.5]"))
+                == "threshold 0.9 is no longer configured")
+        try spend("other", "6")
+        #expect(
+            try reload(Self.configuration.replacing("limit_usd: 10", with: "limit_usd: 15"))
+                == "the limit was raised to $15.00, of which $6.00 is used")
+    }
+
     @Test func `a budget that is new at a start reads the past once, also when no events follow`()
         throws
     {
