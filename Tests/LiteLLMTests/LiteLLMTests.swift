@@ -162,7 +162,8 @@ private func payload(_ more: String, metadata: String = "") -> String {
         let events = harness.sink.events.map(\.0)
         // 100 at $0.15 and 10 at $0.60 a million.
         #expect(events.map(\.amount?.nanos) == [21_000, 0, 150, 250_000_000, 21_000])
-        #expect(events.map(\.costSource) == [.computed, .reported, .reported, .reported, .computed])
+        #expect(
+            events.map(\.costSource) == [.computed, .reported, .reported, .reported, .computed])
         #expect(events.map(\.tokens.input) == [100, 0, 100, 100, 100])
     }
 
