@@ -298,10 +298,5 @@ public final class API: HTTPHandler {
             status: 200, contentType: rendered.contentType, headers: headers, body: rendered.bytes)
     }
 
-    private func reload() -> HTTPResponse {
-        guard let fault = services.reload() else {
-            return .text(200, "the configuration was read again\n")
-        }
-        return APIError(status: 500, code: "reload_failed", message: fault).response
-    }
+    private func reload() -> HTTPResponse { services.reload().response }
 }

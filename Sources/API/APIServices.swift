@@ -36,8 +36,7 @@ public struct APIServices: Sendable {
     /// A connection that sees what is committed.
     public let open: @Sendable () throws(SQLiteError) -> Database
     public let readings: @Sendable () -> SelfReadings
-    /// Answers nil, or what is wrong with the new configuration.
-    public let reload: @Sendable () -> String?
+    public let reload: @Sendable () -> ReloadOutcome
     public let prices: PriceServices
     public let governance: GovernanceServices
     /// Which headers of a gateway say whose call it is.
@@ -52,7 +51,8 @@ public struct APIServices: Sendable {
         time: any TimeSource,
         names: Names, price: @escaping PriceEvents,
         open: @escaping @Sendable () throws(SQLiteError) -> Database,
-        readings: @escaping @Sendable () -> SelfReadings, reload: @escaping @Sendable () -> String?,
+        readings: @escaping @Sendable () -> SelfReadings,
+        reload: @escaping @Sendable () -> ReloadOutcome,
         prices: PriceServices, governance: GovernanceServices
     ) {
         self.intake = intake

@@ -42,28 +42,40 @@ final class Prices: Sendable {
     /// False once a reload has failed, until one succeeds.
     var isCurrent: Bool { state.withLock { $0.isCurrent } }
 
-    /// Takes the lists of `settings` into force, or keeps those that are and answers why.
-    func reload(_ settings: PricingSettings) -> String? {
-        let stored = state.withLock { $0.stored }
+    /// Lists that were read and are not in force yet.
+    struct Lists {
+        fileprivate let settings: PricingSettings
+        fileprivate let loaded: PriceCatalogue.Loaded
+        fileprivate let stored: StoredPrices
+    }
+
+    /// Reads the lists of `settings`, or tells why those in force stay.
+    func read(_ settings: PricingSettings) -> Result<Lists, SidecarError> {
+        let stored = stored
         let loaded = Self.load(settings, stored.rows, time)
         if let fault = Self.refusal(of: loaded, settings) {
             state.withLock { $0.isCurrent = false }
             log.error("the prices were not read again; the last good ones stay", ("fault", fault))
-            return fault
+            return .failure(SidecarError(description: fault))
         }
+        return .success(Lists(settings: settings, loaded: loaded, stored: stored))
+    }
+
+    /// Takes what was read into force.
+    func take(_ lists: Lists) {
+        let (settings, loaded) = (lists.settings, lists.loaded)
         for fault in loaded.faults { log.warn("a doubtful price", ("price", fault.description)) }
         state.withLock { state in
             state.settings = settings
             state.isCurrent = true
             // Somebody may have stored others meanwhile.
             let book =
-                state.stored == stored
+                state.stored == lists.stored
                 ? loaded.book
                 : loaded.book.replacing(
                     stored: state.stored.rows, timestamp: time.unixNanos / 1_000_000_000)
             pricer.replace(book: book, policy: settings.policy)
         }
-        return nil
     }
 
     /// The rows that came through the API, as the store has them.

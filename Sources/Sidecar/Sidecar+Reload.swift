@@ -1,3 +1,4 @@
+internal import API
 internal import Access
 internal import Alerts
 internal import Budgets
@@ -15,8 +16,13 @@ internal import Usage
 
 // Reading the configuration again.
 extension Sidecar {
-    /// Reads the configuration again. Answers nil, or all faults; then the running one stays.
-    public func reload() -> String? {
+    /// Reads the configuration again; what is wrong with it is in the log, and the running one
+    /// stays.
+    public func reload() { _ = readAgain() }
+
+    /// Refusals come first, then the store, then what cannot fail: a configuration is in force as a
+    /// whole or not at all.
+    func readAgain() -> ReloadOutcome {
         let new: Configuration
         do throws(ConfigurationFaults) {
             new = try source()
@@ -25,13 +31,17 @@ extension Sidecar {
             for fault in error.faults {
                 log.error("the configuration was not read", ("fault", fault.description))
             }
-            return error.description
+            return .refused(error.description)
         }
-        if let fault = prices.reload(new.pricing) {
+        let lists: Prices.Lists
+        switch prices.read(new.pricing) {
+        case .success(let read): lists = read
+        case .failure(let fault):
             metrics.note(configIsCurrent: false, unixSeconds: 0)
-            return fault
+            return .refused(fault.description)
         }
-        if let fault = redefine(new.budgets) { return fault }
+        if let fault = redefine(new.budgets) { return .refused(fault) }
+        prices.take(lists)
         access.configure(new.access)
         recorder.configure(new.alerts.router)
         recorder.silences.configure(new.alerts.silences)
@@ -40,12 +50,13 @@ extension Sidecar {
         log.configure(level: new.logLevel, format: new.logFormat)
         intake.configure(new.intake)
         otlp.configure(new.otlpReceiver.settings)
-        for key in Self.keysThatNeedRestart(started, new) {
+        let keys = Self.keysThatNeedRestart(started, new)
+        for key in keys {
             log.warn("a changed key takes effect at the next start", ("key", key))
         }
         metrics.note(configIsCurrent: true, unixSeconds: time.unixNanos / 1_000_000_000)
         log.info("the configuration was read again")
-        return nil
+        return .done(atNextStart: keys)
     }
 
     /// Puts new budgets into force through the writer. Answers nil, or why they are not.
@@ -56,16 +67,18 @@ extension Sidecar {
             return nil
         }
         let now = ledger.now
-        let isDone = waitForAnswer { tell in
-            ledger.write(afterCheckpoint: true) { database throws(SQLiteError) in
-                try budgets.redefine(
-                    catalogue.definitions(with: definitions), in: database, now: now)
-            } completion: { isDurable in
-                if isDurable { catalogue.configure(definitions) }
-                budgets.redefined(isDurable: isDurable)
-                tell(isDurable)
+        let isDone =
+            ledger.isWritable
+            && waitForAnswer { tell in
+                ledger.write(afterCheckpoint: true) { database throws(SQLiteError) in
+                    try budgets.redefine(
+                        catalogue.definitions(with: definitions), in: database, now: now)
+                } completion: { isDurable in
+                    if isDurable { catalogue.configure(definitions) }
+                    budgets.redefined(isDurable: isDurable)
+                    tell(isDurable)
+                }
             }
-        }
         guard !isDone else { return nil }
         metrics.note(configIsCurrent: false, unixSeconds: 0)
         log.error("the new budgets could not be stored; the old ones stay in force")
@@ -120,8 +133,10 @@ final class Reloader: Sendable {
         target.withLock { $0.sidecar = sidecar }
     }
 
-    func reload() -> String? {
-        guard let sidecar = target.withLock({ $0.sidecar }) else { return "costgauge is starting" }
-        return sidecar.reload()
+    func reload() -> ReloadOutcome {
+        guard let sidecar = target.withLock({ $0.sidecar }) else {
+            return .refused("costgauge is starting")
+        }
+        return sidecar.readAgain()
     }
 }

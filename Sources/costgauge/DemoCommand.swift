@@ -71,7 +71,7 @@ enum DemoCommand: Command {
         player.backfill(from: origin, to: liveFrom, until: stop)
         if !stop.isRequested {
             printOutput(introduction(sidecar.address, directory.path))
-            _ = sidecar.reload()
+            sidecar.reload()
             let deadline = exitAfter.map { real.monotonicNanos + $0 }
             player.play(from: liveFrom, speed: speed, until: stop, deadline: deadline)
         }

@@ -36,7 +36,7 @@ enum ServeCommand: Command {
             ("version", Version.number))
         while true {
             if signals.next() == SIGHUP {
-                _ = sidecar.reload()
+                sidecar.reload()
             } else {
                 log.info("stopping")
                 sidecar.stop()

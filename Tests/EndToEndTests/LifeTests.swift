@@ -209,9 +209,21 @@ private func costs(_ metrics: Metrics) -> Int64 {
         let client = try server.client()
         #expect(try client.post(#"{"cost_usd":1}"#).status == 200)
         _ = try place.file(
-            "c.yaml", "attribution: {defaults: {tenant: second}}\nmetrics: {max_series: 200}\n")
+            "c.yaml",
+            """
+            attribution: {defaults: {tenant: second}}
+            metrics: {max_series: 200}
+            intake: {queue_events: 5000}
+            """)
         let reloaded = try client.request("POST", "/-/reload", body: [])
         #expect(reloaded.status == 200)
+        #expect(
+            reloaded.text == """
+                the configuration was read again
+                intake.queue_events has changed and takes effect at the next start
+                metrics.max_series has changed and takes effect at the next start
+
+                """)
         #expect(server.child.standardError.contains("takes effect at the next start"))
         #expect(try client.post(#"{"cost_usd":1}"#).status == 200)
         _ = try place.file("c.yaml", "attribution: {default: {tenant: third}}\n")
@@ -228,6 +240,8 @@ private func costs(_ metrics: Metrics) -> Int64 {
             try server.metrics()["costgauge_config_last_reload_successful"] == "1"
         }
         #expect(isBack)
+        let asStarted = try client.request("POST", "/-/reload", body: [])
+        #expect(asStarted.text == "the configuration was read again\n")
         #expect(try client.post(#"{"cost_usd":1}"#).status == 200)
         let tenants = try server.metrics().family("costgauge_requests_total")
         #expect(tenants["costgauge_requests_total{tenant=\"second\",status=\"ok\"}"] == "2")
