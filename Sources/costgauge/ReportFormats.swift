@@ -104,13 +104,21 @@ extension Report {
             for row in section.rows {
                 let by = section.dimensions.map(\.description)
                 lines.append(
-                    (isOne ? row.values : by + row.values) + [
+                    (isOne ? [] : by) + row.values.map(Self.harmless) + [
                         row.cost.decimal, String(row.events), String(row.unpricedEvents),
                         String(row.inputTokens), String(row.outputTokens),
                     ])
             }
         }
         return lines.map { $0.map(Self.cell).joined(separator: ",") + "\r\n" }.joined()
+    }
+
+    /// Spreadsheets take a cell that begins like this for a formula, and clients choose names
+    /// (https://owasp.org/www-community/attacks/CSV_Injection): with a quote before it is text.
+    private static func harmless(_ name: String) -> String {
+        guard let first = name.unicodeScalars.first, "=+-@\t\r\n".unicodeScalars.contains(first)
+        else { return name }
+        return "'" + name
     }
 
     private static func cell(_ text: String) -> String {

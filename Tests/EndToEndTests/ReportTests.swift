@@ -85,6 +85,29 @@ import Testing
         #expect(all.contains("tenant,acme,2.50,2,0,0,0\r\n"))
     }
 
+    @Test func `names in the CSV are text for a spreadsheet, and figures are figures`() throws {
+        let place = TemporaryDirectory()
+        let server = try start(place)
+        let names = ["=1+2", "+1", "-1", "@x", "\t=1", "\r=1", "1=1", "=\"a\",b"]
+        for name in names {
+            let text = try String(decoding: JSONEncoder().encode(name), as: UTF8.self)
+            let answer = try server.client().post(
+                "{\"tenant\":\(text),\"feature\":\(text),\"cost_usd\":\"1\"}")
+            #expect(answer.status == 200)
+        }
+        let path = "--storage.path=\(place.path)/data"
+        let own = try report(path, "--csv", "--group-by=tenant").output
+        let cells = own.components(separatedBy: "\r\n").map { line in
+            line.components(separatedBy: ",1.00,")[0]
+        }
+        let wanted = ["'=1+2", "'+1", "'-1", "'@x", "\"'\t=1\"", "\"'\r=1\"", "1=1"]
+        for cell in wanted + ["\"'=\"\"a\"\",b\""] {
+            #expect(cells.contains(cell), "\(cell) is not in \(own)")
+        }
+        let all = try report(path, "--csv").output
+        #expect(all.contains("\r\ntenant,'=1+2,1.00,"), "\(all)")
+    }
+
     @Test func `a server that is not there, or two ways at once, end with 2`() throws {
         let gone = try report("--url=http://127.0.0.1:1")
         #expect(gone.status == 2 && gone.errors.contains("127.0.0.1:1 cannot be asked"))
