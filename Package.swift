@@ -260,7 +260,7 @@ let package = Package(
         .testTarget(
             name: "TidyTests", dependencies: ["costgauge", "TestSupport"], swiftSettings: testing),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["costgauge", "Gzip", "TestSupport"],
+            name: "EndToEndTests", dependencies: ["costgauge", "Gzip", "SQLite", "TestSupport"],
             exclude: ["Python", "Spend"], swiftSettings: testing),
         test(
             "Ledger", ["Aggregation", "Logging", "SQLite", "SelfMetrics", "Store", "Usage", "Wire"]),

@@ -32,7 +32,15 @@ extension APIServices {
         @Sendable (_ database: borrowing Database, _ now: Int64) throws(SQLiteError)
         -> Result<HTTPResponse, APIError>
 
-    /// Makes a change in a transaction of the writer; answers once it is committed.
+    /// Has the writer run a job for somebody who waits: it fails at once while the store cannot be
+    /// written.
+    func write(_ job: @escaping StoreJob, completion: @escaping @Sendable (Bool) -> Void) {
+        guard ledger.isWritable else { return completion(false) }
+        ledger.write(job, completion: completion)
+    }
+
+    /// Makes a change in a transaction of the writer; answers once it is committed, and with 503 at
+    /// once while the store cannot be written.
     ///
     /// - Parameter ended: called on the writer's thread before the answer.
     func change(
@@ -42,6 +50,8 @@ extension APIServices {
     ) {
         let outcome = Kept<Result<HTTPResponse, APIError>>()
         let ledger = ledger
+        // Of another change may wait what `ended` would drop.
+        guard ledger.isWritable else { return respond(Self.unwritable.response) }
         ledger.write(afterCheckpoint: afterCheckpoint) { database throws(SQLiteError) in
             let result = try change(database, ledger.now)
             outcome.value.withLock { $0 = result }

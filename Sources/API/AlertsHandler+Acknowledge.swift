@@ -30,7 +30,7 @@ extension AlertsHandler {
         let handler = self
         let recorder = services.deliverer.recorder
         let now = services.ledger.now
-        services.ledger.write { database throws(SQLiteError) in
+        services.write { database throws(SQLiteError) in
             try recorder.acknowledge(key, by: by, in: database, now: now)
         } completion: { isDurable in
             guard isDurable else { return respond(APIServices.unwritable.response) }

@@ -77,7 +77,7 @@ struct AlertsHandler: Sendable {
         } catch { return respond(error.response) }
         let services = services
         let now = services.ledger.now
-        services.ledger.write { database throws(SQLiteError) in
+        services.write { database throws(SQLiteError) in
             _ = try DeliveryTable.replay(id, in: database, now: now)
         } completion: { isDurable in
             guard isDurable else { return respond(APIServices.unwritable.response) }

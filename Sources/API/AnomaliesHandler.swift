@@ -242,7 +242,7 @@ extension AnomaliesHandler {
         _ change: @escaping StoreJob
     ) {
         let handler = self
-        services.ledger.write(change) { isDurable in
+        services.write(change) { isDurable in
             guard isDurable else { return respond(APIServices.unwritable.response) }
             do throws(APIError) {
                 respond(try handler.one("\(id)"))

@@ -29,7 +29,7 @@ extension PricesHandler {
             exchange.park()
             let services = services
             let outcome = Mutex<Outcome?>(nil)
-            services.ledger.write { database throws(SQLiteError) in
+            services.write { database throws(SQLiteError) in
                 let now = services.ledger.now
                 let result = try Self.apply(rows, expected, in: database, now: now)
                 if case .changed(_, let change) = result {

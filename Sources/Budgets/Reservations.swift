@@ -59,17 +59,20 @@ public final class Reservations: Sendable {
     private let names: Names
     private let time: any TimeSource
     private let random: @Sendable () -> UInt64
+    private let isStoreWritable: @Sendable () -> Bool
     private let write: Write
     private let state = Mutex(State())
 
     public init(
         engine: BudgetEngine, names: Names, time: any TimeSource,
-        random: @escaping @Sendable () -> UInt64, write: @escaping Write
+        random: @escaping @Sendable () -> UInt64,
+        isStoreWritable: @escaping @Sendable () -> Bool = { true }, write: @escaping Write
     ) {
         self.engine = engine
         self.names = names
         self.time = time
         self.random = random
+        self.isStoreWritable = isStoreWritable
         self.write = write
     }
 
@@ -78,12 +81,17 @@ public final class Reservations: Sendable {
         return "rsv_" + String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    /// `completion` follows from this thread for a refusal, else from the writer's.
+    /// `completion` follows from this thread for a refusal and while the store cannot be written,
+    /// else from the writer's.
     public func reserve(
         _ request: AdmissionRequest, _ fields: AdmissionFields,
         completion: @escaping @Sendable (Outcome) -> Void
     ) {
         let now = time.unixNanos
+        let isKnown = fields.id.map { live($0) != nil } ?? false
+        guard isKnown || isStoreWritable() else {
+            return completion(unsure(request, now: now))
+        }
         let id = fields.id ?? newID()
         let expiresAt = now + fields.expirySeconds * 1_000_000_000
         let body = fields.body
@@ -120,10 +128,13 @@ public final class Reservations: Sendable {
                     return completion(.granted(grant))
                 }
                 engine.admission.withLock { _ = $0.remove(row.id) }
-                if isDurable { return completion(.taken) }
-                let decision = engine.check(request, now: now, isStoreWritable: false)
-                completion(decision.verdict == .deny ? .denied(decision) : .unsure(decision))
+                completion(isDurable ? .taken : unsure(request, now: now))
             })
+    }
+
+    private func unsure(_ request: AdmissionRequest, now: Int64) -> Outcome {
+        let decision = engine.check(request, now: now, isStoreWritable: false)
+        return decision.verdict == .deny ? .denied(decision) : .unsure(decision)
     }
 
     /// The same request again: the same answer, once the first one's commit is over.
@@ -132,22 +143,21 @@ public final class Reservations: Sendable {
         _ completion: @escaping @Sendable (Outcome) -> Void
     ) {
         let now = time.unixNanos
-        submit(
-            Work { _ in
-            } completion: { [self] _ in
-                let isKept = engine.admission.withLock { $0.live[id]?.isPending == false }
-                var nothing = request
-                nothing.estimate = .zero
-                let seen = engine.check(nothing, now: now)
-                guard isKept else { return completion(.unsure(seen)) }
-                let isThrottled = seen.verdict == .throttle
-                let decision = AdmissionDecision(
-                    verdict: isThrottled ? .throttle : .allow,
-                    reason: isThrottled ? .softLimit : .withinBudget, estimate: request.estimate,
-                    budget: seen.budget)
-                completion(
-                    .granted(Grant(id: id, expiresAt: known.expiresAt, decision: decision)))
-            })
+        let answer = { @Sendable [self] in
+            let isKept = engine.admission.withLock { $0.live[id]?.isPending == false }
+            var nothing = request
+            nothing.estimate = .zero
+            let seen = engine.check(nothing, now: now)
+            guard isKept else { return completion(.unsure(seen)) }
+            let isThrottled = seen.verdict == .throttle
+            let decision = AdmissionDecision(
+                verdict: isThrottled ? .throttle : .allow,
+                reason: isThrottled ? .softLimit : .withinBudget, estimate: request.estimate,
+                budget: seen.budget)
+            completion(.granted(Grant(id: id, expiresAt: known.expiresAt, decision: decision)))
+        }
+        guard known.isPending else { return answer() }
+        submit(Work(run: { _ in }, completion: { _ in answer() }))
     }
 
     /// Gives back what a reservation holds. Repeating it does no harm.
@@ -156,6 +166,7 @@ public final class Reservations: Sendable {
     public func release(
         _ id: String, tenant: String?, completion: @escaping @Sendable (Release) -> Void
     ) {
+        guard isStoreWritable() else { return completion(.unwritable) }
         let now = time.unixNanos
         let found = Found()
         submit(

@@ -16,7 +16,7 @@ final class LedgerShared: Sendable {
     let metrics: SelfMetrics
     let log: Logger
     let participants: [any CommitParticipant]
-    let isWritable = Atomic<Bool>(true)
+    let health = StoreHealth()
     private let lastReceived: Atomic<Int64>
     private let dedupWindowNanos: Atomic<Int64>
     private let dedupIDs = Atomic<Int>(0)
@@ -110,8 +110,8 @@ public final class Ledger: Sendable {
         thread.withLock { $0.take() }?.join()
     }
 
-    /// False while the store refuses commits.
-    public var isWritable: Bool { shared.isWritable.load(ordering: .relaxed) }
+    /// False while the store refuses commits, and once one has been under way for two seconds.
+    public var isWritable: Bool { shared.health.isWritable(now: shared.time.monotonicNanos) }
     public var dedupWindowNanos: Int64 { shared.windowNanos }
     public var dedupCount: Int { shared.ids }
 

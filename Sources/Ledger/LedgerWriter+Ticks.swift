@@ -9,16 +9,19 @@ extension LedgerWriter {
     func tick() {
         let now = shared.time.monotonicNanos
         let isDue = now - checkpointedAt >= Self.checkpointNanos
-        if rowsSinceCheckpoint >= Self.checkpointRows || isDue { checkpoint() }
-        if !shared.isWritable.load(ordering: .relaxed) { probe() }
         let time = max(shared.time.unixNanos, lastReceived)
         tellOfClock()
-        rollUp()
-        for participant in shared.participants where participant.isDue(now: time) {
+        if !isRefused, rowsSinceCheckpoint >= Self.checkpointRows || isDue { checkpoint() }
+        if !isRefused, shared.health.isRefused { probe() }
+        if !isRefused { rollUp() }
+        for participant in shared.participants where !isRefused && participant.isDue(now: time) {
             tick(participant, now: time)
         }
+        guard !isRefused else { return }
+        shared.health.begin(now: shared.time.monotonicNanos)
         retention.run(database.database, now: time, shared.log)
         compaction.run(database.database, now: time, shared.log)
+        shared.health.end()
     }
 
     /// A clock further behind the last commit is told of.
@@ -45,11 +48,12 @@ extension LedgerWriter {
     }
 
     func run(_ job: EventQueue.Job) {
-        if job.needsCheckpoint {
+        if job.needsCheckpoint, !isRefused {
             checkpoint()
             rollUpAll()
         }
-        let isDurable = transaction(job.run)
+        guard !isRefused else { return job.completion(false) }
+        let isDurable = transaction(readsHistory: job.needsCheckpoint, job.run)
         tellParticipants(isDurable: isDurable)
         job.completion(isDurable)
     }
@@ -62,16 +66,26 @@ extension LedgerWriter {
     }
 
     /// False when it could not be committed; then nothing of it is kept.
+    ///
+    /// - Parameter readsHistory: the body may take long on a large store that is well: only the
+    ///   beginning and the commit count as waiting for the store.
     private func transaction(
+        readsHistory: Bool = false,
         _ body: (borrowing Database) throws(SQLiteError) -> Void
     ) -> Bool {
         do throws(SQLiteError) {
+            shared.health.begin(now: shared.time.monotonicNanos)
             try database.database.execute("begin immediate")
+            if readsHistory { shared.health.end() }
             try body(database.database)
+            if readsHistory { shared.health.begin(now: shared.time.monotonicNanos) }
             try database.database.execute("commit")
+            shared.health.end()
             _ = transactionFault.cleared()
             return true
         } catch {
+            isRefused = error.isBusy || error.isUnwritable
+            if isRefused { shared.health.fail() } else { shared.health.end() }
             if !database.database.isAutocommit { try? database.database.execute("rollback") }
             if transactionFault.occurred(error.description) {
                 shared.log.warn("cannot write to the store", ("cause", error.description))
@@ -146,10 +160,10 @@ extension LedgerWriter {
             try database.database.execute(
                 "insert or replace into ledger_meta values ('probe', zeroblob(\(Self.probeBytes)))")
             try database.database.execute("delete from ledger_meta where key = 'probe'")
-        } catch { return }
-        shared.isWritable.store(true, ordering: .relaxed)
-        if let failures = commitFault.cleared() {
-            shared.log.info("the store accepts events again", ("failures", "\(failures)"))
+        } catch {
+            isRefused = true
+            return
         }
+        if shared.health.recover() { tellRecovery() }
     }
 }

@@ -38,6 +38,9 @@ final class LedgerWriter: @unchecked Sendable {
     var rollUps: RollUpProgress
     /// False after a step that could not be written: the next one waits.
     var isRollingUp = true
+    /// The store has refused something since the writer last looked for work: nothing else is tried
+    /// before it looks again, as each attempt can take as long as another connection's lock.
+    var isRefused = false
     /// The number of the next event.
     var nextSeq: Int64
     /// Those that a start applied again count: an idle server writes its checkpoint, too.
@@ -102,6 +105,7 @@ final class LedgerWriter: @unchecked Sendable {
                 eventsMax: Self.groupEventsMax, into: &group,
                 sleepingNanos: rollUps.lag > 0 && isRollingUp ? 0 : 1_000_000_000)
             let jobs = shared.queue.takeJobs()
+            isRefused = false
             if !group.isEmpty {
                 linger()
                 commitGroup()
@@ -109,6 +113,8 @@ final class LedgerWriter: @unchecked Sendable {
             for job in jobs { run(job) }
             if group.isEmpty, jobs.isEmpty, shared.queue.finish() { break }
             tick()
+            // Who came meanwhile would wait for one more refusal.
+            if isRefused { for job in shared.queue.takeJobs() { job.completion(false) } }
         }
         checkpoint()
         rollUpAll()
@@ -134,6 +140,7 @@ final class LedgerWriter: @unchecked Sendable {
             group.removeAll(keepingCapacity: true)
         }
         let started = shared.time.monotonicNanos
+        shared.health.begin(now: started)
         let now = max(shared.time.unixNanos, lastReceived)
         identities.forgetOld(now: now)
         let inserted = admit(now: now)
@@ -145,6 +152,7 @@ final class LedgerWriter: @unchecked Sendable {
             fail(error)
             return
         }
+        shared.health.end()
         tellParticipants(isDurable: true)
         lastReceived = now
         identities.settle(now: now)
@@ -155,10 +163,7 @@ final class LedgerWriter: @unchecked Sendable {
             for batch in group { state.apply(batch.rows) }
         }
         shared.metrics.observe(commitNanos: shared.time.monotonicNanos - started)
-        if let failures = commitFault.cleared() {
-            shared.isWritable.store(true, ordering: .relaxed)
-            shared.log.info("the store accepts events again", ("failures", "\(failures)"))
-        }
+        if shared.health.recover() { tellRecovery() }
         for batch in group { settle(batch) }
     }
 
@@ -291,10 +296,17 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
+    func tellRecovery() {
+        if let failures = commitFault.cleared() {
+            shared.log.info("the store accepts events again", ("failures", "\(failures)"))
+        }
+    }
+
     func fail(_ failure: CommitFailure) {
         shared.metrics.countCommitFailure()
         if case .storeUnwritable(let message) = failure {
-            shared.isWritable.store(false, ordering: .relaxed)
+            isRefused = true
+            shared.health.fail()
             if commitFault.occurred(message) {
                 shared.log.error(
                     "cannot commit events; senders are told to try again", ("cause", message))

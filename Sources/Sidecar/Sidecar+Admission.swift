@@ -8,8 +8,10 @@ extension Sidecar {
         _ budgets: BudgetEngine, _ names: Names, _ ledger: Ledger,
         _ random: @escaping @Sendable () -> UInt64
     ) -> Reservations {
-        Reservations(engine: budgets, names: names, time: ledger.time, random: random) {
-            job, completion in
+        Reservations(
+            engine: budgets, names: names, time: ledger.time, random: random,
+            isStoreWritable: { ledger.isWritable }
+        ) { job, completion in
             ledger.write(job, completion: completion)
         }
     }
