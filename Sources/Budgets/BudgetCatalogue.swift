@@ -61,6 +61,9 @@ public final class BudgetCatalogue: @unchecked Sendable {
         state.withLock { Self.merge(configured, $0.stored) }
     }
 
+    /// Those of the configuration.
+    public var configured: [BudgetDefinition] { state.withLock { $0.configured } }
+
     public func configure(_ configured: [BudgetDefinition]) {
         state.withLock { $0.configured = configured }
     }

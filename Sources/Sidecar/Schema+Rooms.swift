@@ -22,5 +22,6 @@ extension Schema {
         LimitSchema.tables,
         GovernanceSchema.tables + SilenceSchema.tables + FeatureTable.tables,
         CounterSchema.tables,
+        ConfiguredBudgets.tables,
     ])
 }

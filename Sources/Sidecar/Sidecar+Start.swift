@@ -29,7 +29,8 @@ extension Sidecar {
         _ recorder: AlertRecorder, _ positions: TailPositions, _ watch: IngestWatch? = nil
     ) -> [any CommitParticipant] {
         let watchers = [anomalies as (any CommitParticipant)?, watch].compactMap { $0 }
-        return [Adjustments(), budgets, unpriced] + watchers + [recorder, positions]
+        return [Adjustments(), budgets, unpriced] + watchers
+            + [recorder, positions, ConfiguredBudgets(budgets.catalogue)]
     }
 
     static func openLedger(

@@ -1,4 +1,3 @@
-internal import Alerts
 internal import Anomalies
 internal import Ledger
 internal import SQLite
@@ -128,10 +127,10 @@ extension Report {
     }
 }
 
-/// A data directory. Its budgets are those that have told of a threshold, as they stood then:
-/// limits are in the configuration, not in the store.
+/// A data directory.
 struct StoredReport: ReportSource, ~Copyable {
     let database: Database
+    let time: any TimeSource
 
     func rows(_ query: SpendQuery) throws -> [SpendQuery.Row] { try query.run(on: database) }
 
@@ -140,22 +139,7 @@ struct StoredReport: ReportSource, ~Copyable {
     }
 
     func budgets() throws -> [Report.Budget] {
-        let alerts = try AlertTable.list(
-            status: .firing, kind: .budgetThreshold, before: nil, limit: 1000, in: database)
-        var known: Set<String> = []
-        // The youngest alert of a scope comes first, and knows most.
-        return alerts.compactMap(\.budget).filter { budget in
-            known.insert(budget.name + "\u{1}" + Self.scope(budget)).inserted
-        }.map { budget in
-            Report.Budget(
-                name: budget.name, scope: Self.scope(budget), limit: budget.limit,
-                spent: budget.spent, periodEnd: budget.periodEnd, forecast: budget.forecast,
-                breachAt: budget.breachAt)
-        }.sorted { $0.permille > $1.permille }
-    }
-
-    private static func scope(_ budget: AlertBudget) -> String {
-        budget.scope.map(\.value).joined(separator: "/")
+        try StoredBudgets(database, time: time).read(database)
     }
 
     func anomalies() throws -> [Report.Unusual] {

@@ -42,7 +42,8 @@ enum ReportCommand: Command {
             // One transaction, so that all tables speak of the same events.
             try database.execute("begin")
             report = try Report(
-                StoredReport(database: database), groupings: groupings, flags: flags, now: now)
+                StoredReport(database: database, time: SystemTime()), groupings: groupings,
+                flags: flags, now: now)
         }
         if arguments.isSet("json") {
             printOutput(report.json)
