@@ -110,7 +110,7 @@ public final class Ledger: Sendable {
         thread.withLock { $0.take() }?.join()
     }
 
-    /// False while the store refuses commits, and once one has been under way for two seconds.
+    /// False while the store refuses commits, and once one has been under way for five seconds.
     public var isWritable: Bool { shared.health.isWritable(now: shared.time.monotonicNanos) }
     public var dedupWindowNanos: Int64 { shared.windowNanos }
     public var dedupCount: Int { shared.ids }

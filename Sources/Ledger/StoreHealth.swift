@@ -9,7 +9,7 @@ internal import Synchronization
 /// hangs, or another program holds the lock, and what is spent meanwhile is not known.
 final class StoreHealth: Sendable {
     /// Beyond what a busy disk takes for a commit, and short for a caller who waits.
-    static let stallNanosMax: UInt64 = 2_000_000_000
+    static let stallNanosMax: UInt64 = 5_000_000_000
 
     private let refuses = Atomic<Bool>(false)
     /// Monotonic nanoseconds; 0: no transaction is under way.
