@@ -98,8 +98,8 @@ public enum BudgetAlerts {
         _ event: BudgetEvent, _ budget: AlertBudget, now: Int64
     ) -> String {
         let clock = LocalClock(event)
-        var text =
-            "\(MoneyText.dollars(event.spent)) of \(MoneyText.dollars(event.limit)) \(clock.periodWord)"
+        var text = "\(MoneyText.dollars(event.spent)) of \(MoneyText.dollars(event.limit)) "
+        text += event.period.contains(now / 1_000_000_000) ? clock.periodWord : clock.pastWord
         guard let forecast = budget.forecast else { return text }
         text += "; at this pace \(MoneyText.rough(forecast)) by \(clock.endWord)"
         if let breachAt = budget.breachAt { text += ", over the limit \(clock.moment(breachAt))" }
@@ -169,6 +169,17 @@ struct LocalClock {
         case .month: "this month"
         case .quarter: "this quarter"
         case .year: "this year"
+        }
+    }
+
+    /// For a period that is over: late events still count in it.
+    var pastWord: String {
+        let (first, last) = (date(event.period.start), date(event.period.end - 1))
+        return switch event.budget.period.kind {
+        case _ where event.budget.period.isRolling: periodWord
+        case .hour: "in the hour from \(time(event.period.start)) on \(first)"
+        case .day: "on \(first)"
+        case .week, .month, .quarter, .year: "from \(first) to \(last)"
         }
     }
 

@@ -87,19 +87,3 @@ public final class ConfiguredBudgets: CommitParticipant, @unchecked Sendable {
     public func replay(_ rows: EventRows) {}
     public func prepare(_ group: [EventBatch], in database: borrowing Database, now: Int64) {}
 }
-
-extension BudgetEngine {
-    /// Takes the sums of rolling budgets as of `now`: for a reader, for whom no writer's ticks do.
-    public func settle(now: Int64) {
-        let seconds = now / 1_000_000_000
-        book.withLock { book in
-            for table in book.tables.indices where book.tables[table].definition.period.isRolling {
-                let definition = book.tables[table].definition
-                book.tables[table].seenAt = seconds
-                for scope in book.tables[table].scopes.indices {
-                    book.tables[table].scopes[scope].settle(now: seconds, definition)
-                }
-            }
-        }
-    }
-}

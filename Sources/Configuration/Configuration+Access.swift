@@ -30,6 +30,11 @@ extension Configuration {
                 token.fault("name", "\"\(name)\" names another token already")
                 return nil
             }
+            if role == .admin, !tenant.isEmpty {
+                result.warnings.append(
+                    "auth.tokens: \(name) is an admin for one tenant, and can do what an editor can: "
+                        + "what only admins may is about all tenants")
+            }
             return AccessToken(
                 secret,
                 for: Principal(name: name, role: role, tenant: tenant.isEmpty ? nil : tenant))

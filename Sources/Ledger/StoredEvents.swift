@@ -35,6 +35,7 @@ public enum StoredEvents {
             for room in rooms { room.replay(rows) }
             return true
         }
+        for room in rooms { room.recovered() }
         return now
     }
 

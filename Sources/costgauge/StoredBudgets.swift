@@ -30,7 +30,6 @@ struct StoredBudgets {
         ) { _, _, _ in }
         now = try StoredEvents.recover(
             [engine], names: names, from: database, wallClock: time.unixNanos)
-        engine.settle(now: now)
     }
 
     func read(_ database: borrowing Database) throws(SQLiteError) -> [Report.Budget] {

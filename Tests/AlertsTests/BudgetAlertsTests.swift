@@ -97,6 +97,21 @@ private func threshold(_ mille: Int64) -> BudgetDefinition.Threshold {
         #expect(alert.dedupKey == "budget_threshold/all//2026-11-20/0.5")
     }
 
+    @Test(arguments: [
+        (PeriodRule.Kind.hour, "in the hour from 23:00 on 2 Oct"), (.day, "on 2 Oct"),
+        (.week, "from 28 Sep to 4 Oct"), (.month, "from 1 Oct to 31 Oct"),
+    ])
+    func `a late event tells of its own period by its dates`(
+        period: PeriodRule.Kind, words: String
+    ) throws {
+        let late = try event(
+            .crossed(threshold: threshold(500), crossed: [threshold(500)], arm: 0), spent: 5000,
+            period: period, zone: "America/New_York", at: "2026-10-03T03:10:00Z")
+        let now = moment("2026-11-20T10:00:00Z") * 1_000_000_000
+        let alert = try #require(BudgetAlerts.alert(late, id: "x", now: now))
+        #expect(alert.summary == "$50.00 of $100.00 \(words)")
+    }
+
     @Test func `early in a period nothing is forecast`() throws {
         let now = "2026-11-01T03:00:00Z"
         let alert = try #require(

@@ -63,13 +63,11 @@ import Usage
         // Of the last seconds, as a crash leaves them.
         let event = harness.event(5)
         harness.advance(seconds: 60)
-        try harness.restart([budget])
-        harness.replay([event])
-        harness.engine.settle(now: harness.now)
+        try harness.restart([budget], replaying: [event])
         #expect(harness.spent("tenant=a") == "17.00")
         #expect(harness.engine.statuses(countMax: 1)[0].period.end == harness.seconds)
         harness.advance(seconds: 1)
-        harness.engine.settle(now: harness.now)
+        try harness.restart([budget], replaying: [event])
         #expect(harness.spent("tenant=a") == "0.00")
     }
 }

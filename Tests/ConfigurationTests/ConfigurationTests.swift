@@ -129,6 +129,13 @@ private func read(
             ])
     }
 
+    @Test func `an admin for one tenant is a warning`() throws {
+        let token = "name: a, token: 12345678, role: admin"
+        #expect(try read("auth: {tokens: [{\(token)}]}\n").warnings == [])
+        let warnings = try read("auth: {tokens: [{\(token), tenant: t}]}\n").warnings
+        #expect(warnings.count == 1 && warnings[0].hasPrefix("auth.tokens: a is an admin for one"))
+    }
+
     @Test func `values arrive`() throws {
         let configuration = try read(
             """
