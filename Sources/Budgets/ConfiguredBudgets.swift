@@ -1,6 +1,5 @@
 public import Ledger
 public import SQLite
-internal import Synchronization
 public import Usage
 
 /// Keeps the definitions of the configuration beside what they have counted, so that a report over

@@ -24,6 +24,9 @@ struct Report {
         let breachAt: Int64?
 
         var isBreached: Bool { spent >= limit }
+        /// Scopes without spend in their period are left out: which of them are still known depends
+        /// on when the source was started.
+        var isOfNote: Bool { spent > .zero || isBreached }
         /// 1000 is the whole budget.
         var permille: Int {
             limit > .zero ? Int(clamping: Int128(spent.nanos) * 1000 / Int128(limit.nanos)) : 0
@@ -98,7 +101,9 @@ extension Report {
                     rows: try rows(dimensions, since: flags.since, until: flags.until)))
         }
         let tenant = flags.filters.first { $0.dimension == .tenant }?.value
-        budgets = try source.budgets().filter { tenant == nil || $0.scope == tenant }
+        budgets = try source.budgets().filter {
+            $0.isOfNote && (tenant == nil || $0.scope == tenant)
+        }
         anomalies = try source.anomalies()
         let end = flags.until ?? now
         let start = flags.since ?? end - Self.spanNanos
