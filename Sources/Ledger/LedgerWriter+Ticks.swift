@@ -18,7 +18,7 @@ extension LedgerWriter {
             tick(participant, now: time)
         }
         guard !isRefused else { return }
-        shared.health.begin(now: shared.time.monotonicNanos)
+        shared.health.begin(now: shared.time.monotonicNanos, isLong: true)
         retention.run(database.database, now: time, shared.log)
         compaction.run(database.database, now: time, shared.log)
         shared.health.end()
@@ -41,7 +41,7 @@ extension LedgerWriter {
     }
 
     private func tick(_ participant: any CommitParticipant, now: Int64) {
-        let isDurable = transaction { database throws(SQLiteError) in
+        let isDurable = transaction(isLong: true) { database throws(SQLiteError) in
             try participant.tick(in: database, now: now)
         }
         tellParticipants(isDurable: isDurable)
@@ -53,7 +53,7 @@ extension LedgerWriter {
             rollUpAll()
         }
         guard !isRefused else { return job.completion(false) }
-        let isDurable = transaction(readsHistory: job.needsCheckpoint, job.run)
+        let isDurable = transaction(isLong: job.needsCheckpoint, job.run)
         tellParticipants(isDurable: isDurable)
         job.completion(isDurable)
     }
@@ -67,18 +67,17 @@ extension LedgerWriter {
 
     /// False when it could not be committed; then nothing of it is kept.
     ///
-    /// - Parameter readsHistory: the body may take long on a large store that is well: only the
-    ///   beginning and the commit count as waiting for the store.
+    /// - Parameter isLong: the body may take long on a large store that is well.
     private func transaction(
-        readsHistory: Bool = false,
+        isLong: Bool = false,
         _ body: (borrowing Database) throws(SQLiteError) -> Void
     ) -> Bool {
         do throws(SQLiteError) {
             shared.health.begin(now: shared.time.monotonicNanos)
             try database.database.execute("begin immediate")
-            if readsHistory { shared.health.end() }
+            if isLong { shared.health.begin(now: shared.time.monotonicNanos, isLong: true) }
             try body(database.database)
-            if readsHistory { shared.health.begin(now: shared.time.monotonicNanos) }
+            if isLong { shared.health.begin(now: shared.time.monotonicNanos) }
             try database.database.execute("commit")
             shared.health.end()
             _ = transactionFault.cleared()
@@ -106,7 +105,7 @@ extension LedgerWriter {
         unsaved.append(checkpoint)
         let now = max(shared.time.unixNanos, lastReceived)
         let names = shared.names.texts(after: storedNames)
-        let isDurable = transaction { database throws(SQLiteError) in
+        let isDurable = transaction(isLong: true) { database throws(SQLiteError) in
             try self.database.names.write(names, after: storedNames)
             for checkpoint in unsaved { try self.database.checkpoints.write(checkpoint) }
             for participant in shared.participants {
