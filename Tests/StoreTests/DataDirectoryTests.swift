@@ -17,6 +17,20 @@ private func content(_ path: String) throws -> Data {
 }
 
 @Suite struct DataDirectoryTests {
+    @Test func `what lies with the machine may pass, what an operator must correct does not`() {
+        let full = SQLiteError(code: 13, message: "database or disk is full", attempt: "insert")
+        #expect(StoreError.sqlite(path: "p", full).mayPass)
+        #expect(StoreError.inUse(path: "p", processID: 1).mayPass)
+        for error in [
+            StoreError.directory(path: "p", cause: "c"), .missing(path: "p"),
+            .notADatabase(path: "p"), .foreign(path: "p"),
+            .newerSchema(path: "p", found: 2, known: 1),
+            .olderSchema(path: "p", found: 1, known: 2),
+        ] {
+            #expect(!error.mayPass, "\(error)")
+        }
+    }
+
     @Test func `steps run once each and the version says how far`() throws {
         let place = TemporaryDirectory()
         try open(place.path, Schema(migrations: [schema.migrations[0]]))
